@@ -1,0 +1,4 @@
+//! What the `ledgerkey` command is made of, for the command and for tests that name APIs and ways as it does.
+
+pub mod access;
+pub mod sandbox_clock;

@@ -1,0 +1,3 @@
+//! The `ledgerkey` command.
+
+fn main() {}

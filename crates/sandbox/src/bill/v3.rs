@@ -1,0 +1,141 @@
+//! v3's accounts payable and receivable: which operation does what to which rows.
+
+use serde_json::{Value, json};
+
+use super::books::Shelf;
+use super::sessions::{Who, body};
+use super::{Bill, Refusal, lists, mfa};
+use crate::time;
+use crate::wire::{Call, Reply, Row, merge, without_nulls};
+
+/// What an operation does to a shelf of rows.
+enum Deed {
+    List,
+    Create,
+    Get,
+    Update,
+    Archive(bool),
+}
+
+impl Bill {
+    pub(super) fn v3(&mut self, call: &Call) -> Result<Reply, Refusal> {
+        match call.op.as_str() {
+            "login" => return self.login_v3(call),
+            "-" => return Err(Refusal::coded(404, "BDC_1121")),
+            _ => {}
+        }
+        let who = self.recognize_v3(call)?;
+        match call.op.as_str() {
+            "logout" => {
+                self.end(&who);
+                // The answer is not documented: a 200 that says nothing.
+                Ok(Reply::empty(200))
+            }
+            "getSessionInfo" => Ok(Reply::done(
+                200,
+                &json!({
+                    "organizationId": who.organization,
+                    "userId": who.user,
+                    "mfaStatus": mfa::status(&who),
+                    "mfaBypass": !self.options.mfa_for_payments,
+                }),
+            )),
+            "setupMfa" => self.setup_mfa(call, &who),
+            "validateMfaSetup" => self.validate_mfa_setup(call, &who),
+            "challengeMfa" => self.challenge_mfa(call, &who),
+            "validateMfaChallenge" => self.validate_mfa_challenge(call, &who),
+            "stepUpSession" => self.step_up(call, &who),
+            "listMfaPhones" => self.list_phones(&who),
+            "createPayment" => self.create_payment(call, &who),
+            "getPaymentOptions" => self.payment_options(call, &who),
+            op => match deed(op) {
+                Some((deed, shelf)) => self.deed(call, &who, &deed, shelf),
+                None => Err(Refusal::coded(404, "BDC_1121")),
+            },
+        }
+    }
+
+    fn deed(&mut self, call: &Call, who: &Who, deed: &Deed, shelf: Shelf) -> Result<Reply, Refusal> {
+        let now = call.now;
+        let books = self.books(&who.organization)?;
+        match deed {
+            Deed::List => {
+                Ok(Reply::done(200, &lists::accounts(call, books.table(shelf), shelf.filters(), shelf.sorts())?))
+            }
+            Deed::Create => {
+                let given = body(call)?;
+                let problems = shelf.problems(&given);
+                if !problems.is_empty() {
+                    return Err(Refusal::invalid(problems));
+                }
+                let row = books.create(shelf, given, now)?;
+                Ok(Reply::done(201, &Value::Object(row)))
+            }
+            Deed::Get => {
+                let row = books.table(shelf).get(call.last_slot()).ok_or_else(|| Refusal::unknown(shelf.name()))?;
+                Ok(Reply::done(200, &Value::Object(row.clone())))
+            }
+            Deed::Update => {
+                let change = body(call)?;
+                let row =
+                    books.table_mut(shelf).get_mut(call.last_slot()).ok_or_else(|| Refusal::unknown(shelf.name()))?;
+                let mut changed = row.clone();
+                merge(&mut changed, change);
+                let problems = shelf.problems(&changed);
+                if !problems.is_empty() {
+                    return Err(Refusal::invalid(problems));
+                }
+                for own in ["id", "archived", "createdTime"] {
+                    restore(&mut changed, row, own);
+                }
+                changed.insert("updatedTime".to_owned(), Value::from(time::bill_v3(now)));
+                if let Value::Object(clean) = without_nulls(Value::Object(changed)) {
+                    *row = clean;
+                }
+                Ok(Reply::done(200, &Value::Object(row.clone())))
+            }
+            // Repeatable without an error (observed by integrators).
+            Deed::Archive(archived) => {
+                let id = call.slots.values().next().map_or("", String::as_str);
+                let row = books.table_mut(shelf).get_mut(id).ok_or_else(|| Refusal::unknown(shelf.name()))?;
+                if row.get("archived") != Some(&Value::Bool(*archived)) {
+                    row.insert("archived".to_owned(), Value::Bool(*archived));
+                    row.insert("updatedTime".to_owned(), Value::from(time::bill_v3(now)));
+                }
+                Ok(Reply::done(200, &Value::Object(row.clone())))
+            }
+        }
+    }
+}
+
+fn deed(op: &str) -> Option<(Deed, Shelf)> {
+    Some(match op {
+        "listVendors" => (Deed::List, Shelf::Vendors),
+        "createVendor" => (Deed::Create, Shelf::Vendors),
+        "getVendor" => (Deed::Get, Shelf::Vendors),
+        "updateVendor" => (Deed::Update, Shelf::Vendors),
+        "archiveVendor" => (Deed::Archive(true), Shelf::Vendors),
+        "restoreVendor" => (Deed::Archive(false), Shelf::Vendors),
+        "listBills" => (Deed::List, Shelf::Bills),
+        "createBill" => (Deed::Create, Shelf::Bills),
+        "getBill" => (Deed::Get, Shelf::Bills),
+        "listCustomers" => (Deed::List, Shelf::Customers),
+        "createCustomer" => (Deed::Create, Shelf::Customers),
+        "getCustomer" => (Deed::Get, Shelf::Customers),
+        "listInvoices" => (Deed::List, Shelf::Invoices),
+        "createInvoice" => (Deed::Create, Shelf::Invoices),
+        "getInvoice" => (Deed::Get, Shelf::Invoices),
+        "listPayments" => (Deed::List, Shelf::Payments),
+        "getPayment" => (Deed::Get, Shelf::Payments),
+        "listBankAccounts" => (Deed::List, Shelf::BankAccounts),
+        _ => return None,
+    })
+}
+
+/// Puts back what a client cannot change.
+fn restore(changed: &mut Row, old: &Row, field: &str) {
+    match old.get(field) {
+        Some(value) => changed.insert(field.to_owned(), value.clone()),
+        None => changed.remove(field),
+    };
+}

@@ -1,0 +1,228 @@
+//! Which operation a method and a path stand for: read from the project's API descriptions, and from nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use percent_encoding::percent_decode_str;
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Map, Value};
+
+/// An API: one description, one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Api {
+    Bill,
+    BillV2,
+    BillSpend,
+    BillPartner,
+    Bezala,
+}
+
+impl Api {
+    pub const ALL: [Self; 5] = [Self::Bill, Self::BillV2, Self::BillSpend, Self::BillPartner, Self::Bezala];
+
+    /// The description's name, as the command line spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bill => "bill",
+            Self::BillV2 => "bill-v2",
+            Self::BillSpend => "bill-spend",
+            Self::BillPartner => "bill-partner",
+            Self::Bezala => "bezala",
+        }
+    }
+
+    /// Whose API a path belongs to that no description knows.
+    pub fn of_path(path: &str) -> Option<Self> {
+        let starts = |with: &str| path.starts_with(with);
+        Some(match () {
+            () if starts("/connect/v3/spend/") => Self::BillSpend,
+            () if starts("/connect/v3/partner/") => Self::BillPartner,
+            () if starts("/connect/") => Self::Bill,
+            () if starts("/api/v2/") => Self::BillV2,
+            () if starts("/api/") => Self::Bezala,
+            () => return None,
+        })
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::Bill => include_str!("../../../specs/bill.yaml"),
+            Self::BillV2 => include_str!("../../../specs/bill-v2.yaml"),
+            Self::BillSpend => include_str!("../../../specs/bill-spend.yaml"),
+            Self::BillPartner => include_str!("../../../specs/bill-partner.yaml"),
+            Self::Bezala => include_str!("../../../specs/bezala.yaml"),
+        }
+    }
+
+    /// Where the vendor's own address has this path: descriptions write paths after the base address.
+    fn served_at(self, path: &str) -> String {
+        match self {
+            Self::Bill | Self::BillSpend | Self::BillPartner => format!("/connect{path}"),
+            Self::BillV2 if path.starts_with("/v2/") => format!("/api{path}"),
+            Self::BillV2 => format!("/api/v2{path}"),
+            Self::Bezala if path.starts_with("/api/") => path.to_owned(),
+            Self::Bezala => format!("/api{path}"),
+        }
+    }
+}
+
+/// An operation that a path was found to stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub api: Api,
+    pub op: String,
+    pub slots: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+struct Route {
+    api: Api,
+    op: String,
+    method: String,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Fixed(String),
+    Slot(String),
+}
+
+/// All operations of all descriptions.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    all: Vec<Route>,
+}
+
+impl Routes {
+    /// Reads the descriptions. They are part of the program, so they are read once; a description that cannot be read
+    /// is an error of the build, told by the name of its API.
+    pub fn load() -> Result<&'static Self, String> {
+        static ROUTES: OnceLock<Result<Routes, String>> = OnceLock::new();
+        ROUTES
+            .get_or_init(|| {
+                let mut all = Vec::new();
+                for api in Api::ALL {
+                    collect(api, &document(api.description()).map_err(|e| format!("{}: {e}", api.name()))?, &mut all);
+                }
+                // A fixed path wins over one with a placeholder in the same place.
+                all.sort_by_key(|route| route.pieces.iter().filter(|p| matches!(p, Piece::Slot(_))).count());
+                Ok(Self { all })
+            })
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// `POST /v3/logout` stands in two descriptions; the header tells which is meant.
+    pub fn find(&self, method: &str, path: &str, partner: bool) -> Option<Found> {
+        let pieces: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let fits = self.all.iter().filter(|route| route.method == method).filter_map(|route| {
+            Some(Found { api: route.api, op: route.op.clone(), slots: fit(&route.pieces, &pieces)? })
+        });
+        let mut fits: Vec<Found> = fits.collect();
+        let first = fits.first()?;
+        if let Some(same) = fits.iter().position(|other| {
+            other.op == first.op && other.api != first.api && (other.api == Api::BillPartner) == partner
+        }) && (first.api == Api::BillPartner) != partner
+        {
+            return Some(fits.swap_remove(same));
+        }
+        Some(fits.swap_remove(0))
+    }
+
+    /// Every operation as (api, id).
+    #[cfg(test)]
+    pub fn operations(&self) -> impl Iterator<Item = (Api, &str)> {
+        self.all.iter().map(|route| (route.api, route.op.as_str()))
+    }
+}
+
+/// A YAML document as JSON.
+fn document(text: &str) -> Result<Value, String> {
+    let all = Yaml::load_from_str(text).map_err(|error| error.to_string())?;
+    all.first().map(json).ok_or_else(|| "is empty".to_owned())
+}
+
+fn json(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Value(Scalar::Boolean(it)) => Value::from(*it),
+        Yaml::Value(Scalar::Integer(it)) => Value::from(*it),
+        Yaml::Value(Scalar::FloatingPoint(it)) => Value::from(it.into_inner()),
+        Yaml::Value(Scalar::String(it)) => Value::from(it.as_ref()),
+        Yaml::Sequence(items) => Value::Array(items.iter().map(json).collect()),
+        Yaml::Mapping(map) => {
+            let mut object = Map::new();
+            for (key, value) in map {
+                let key = match json(key) {
+                    Value::String(text) => text,
+                    other => other.to_string(),
+                };
+                object.insert(key, json(value));
+            }
+            Value::Object(object)
+        }
+        Yaml::Tagged(_, inner) => json(inner),
+        _ => Value::Null,
+    }
+}
+
+fn collect(api: Api, description: &Value, into: &mut Vec<Route>) {
+    let paths = description.get("paths").and_then(Value::as_object);
+    for (path, item) in paths.into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let Some(op) = operation.get("operationId").and_then(Value::as_str) else { continue };
+            let pieces = api.served_at(path).trim_start_matches('/').split('/').map(piece).collect();
+            into.push(Route { api, op: op.to_owned(), method: method.to_ascii_uppercase(), pieces });
+        }
+    }
+}
+
+fn piece(text: &str) -> Piece {
+    match text.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) {
+        Some(name) => Piece::Slot(name.to_owned()),
+        None => Piece::Fixed(text.to_owned()),
+    }
+}
+
+fn fit(pieces: &[Piece], path: &[&str]) -> Option<BTreeMap<String, String>> {
+    if pieces.len() != path.len() {
+        return None;
+    }
+    let mut slots = BTreeMap::new();
+    for (piece, given) in pieces.iter().zip(path) {
+        match piece {
+            Piece::Fixed(text) if text == given => {}
+            Piece::Slot(name) if !given.is_empty() => {
+                slots.insert(name.clone(), percent_decode_str(given).decode_utf8_lossy().into_owned());
+            }
+            _ => return None,
+        }
+    }
+    Some(slots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_description_is_read_and_paths_are_found() {
+        let routes = Routes::load().unwrap();
+        for api in Api::ALL {
+            assert!(routes.operations().any(|(of, _)| of == api), "{}", api.name());
+        }
+        let find = |method: &str, path: &str, partner: bool| {
+            routes.find(method, path, partner).map(|found| (found.api, found.op))
+        };
+        assert_eq!(find("POST", "/connect/v3/logout", false), Some((Api::Bill, "logout".to_owned())));
+        assert_eq!(find("POST", "/connect/v3/logout", true), Some((Api::BillPartner, "logout".to_owned())));
+        assert_eq!(
+            find("GET", "/connect/v3/payments/options", false),
+            Some((Api::Bill, "getPaymentOptions".to_owned()))
+        );
+        assert_eq!(find("POST", "/api/v2/Login.json", false), Some((Api::BillV2, "login".to_owned())));
+        assert_eq!(find("DELETE", "/connect/v3/vendors", false), None);
+        let found = routes.find("PUT", "/api/users/7/change_company/8", false).unwrap();
+        assert_eq!(found.slots["company_id"], "8");
+    }
+}

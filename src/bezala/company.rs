@@ -1,0 +1,150 @@
+//! The guard of the company: state on Bezala's side that every call of the user runs in.
+//!
+//! Calls of one company run together, calls of two never do. Whoever comes for another company than the current one waits until
+//! its calls are done; and from then on newcomers for the current one queue behind it, so that nobody waits for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde_json::Value;
+use tokio::sync::{Mutex, OwnedRwLockReadGuard, RwLock};
+
+use super::api;
+use crate::client::dynamic::Arguments;
+use crate::client::{Connection, Gate, Lease};
+use crate::error::Error;
+use crate::session::grant::Pending;
+use crate::table::Operation;
+
+/// Calls that run in one company.
+#[derive(Debug, Clone)]
+pub struct InCompany {
+    connection: Connection,
+}
+
+impl InCompany {
+    pub(super) fn new(connection: &Connection, guard: &Arc<Guard>, company: i64) -> Self {
+        Self { connection: connection.with_gate(Arc::new(OneCompany { guard: guard.clone(), company })) }
+    }
+
+    /// The API.
+    pub fn api(&self) -> api::Client {
+        api::Client::new(self.connection.clone())
+    }
+}
+
+/// Stands for "not known"; Bezala's ids are positive.
+const UNKNOWN: i64 = 0;
+
+/// Which company is selected, as far as this process knows, and who is running in it.
+#[derive(Debug)]
+pub(super) struct Guard {
+    /// The connection without a gate: the guard's own calls must not wait for themselves.
+    connection: Connection,
+    /// Held for reading by every call under way, for writing by a switch. tokio's is fair: who waits to write is not overtaken.
+    running: Arc<RwLock<()>>,
+    /// One switch at a time is prepared, so that a hundred callers for one company switch once.
+    switching: Mutex<()>,
+    current: AtomicI64,
+}
+
+impl Guard {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self { connection, running: Arc::default(), switching: Mutex::default(), current: AtomicI64::new(UNKNOWN) }
+    }
+
+    /// Waits until calls run in `company`, and keeps it so while the lease is held.
+    async fn enter(&self, company: i64, operation: &'static Operation) -> Result<OwnedRwLockReadGuard<()>, Error> {
+        loop {
+            let lease = self.running.clone().read_owned().await;
+            if self.current.load(Ordering::Acquire) == company {
+                if operation.method != "GET" {
+                    self.confirm(company, operation).await?;
+                }
+                return Ok(lease);
+            }
+            drop(lease);
+            let _turn = self.switching.lock().await;
+            if self.current.load(Ordering::Acquire) != company {
+                let _alone = self.running.write().await;
+                self.switch(company, operation).await?;
+            }
+        }
+    }
+
+    async fn switch(&self, company: i64, operation: &'static Operation) -> Result<(), Error> {
+        // Until the switch is confirmed nothing is known: it may fail after Bezala acted on it.
+        self.current.store(UNKNOWN, Ordering::Release);
+        let user = self.user().await?;
+        let arguments = Arguments::default().param("id", user.to_string()).param("company_id", company.to_string());
+        self.connection.call(&api::operations::CHANGE_COMPANY, &arguments).await?;
+        let found = self.selected().await?;
+        if found != Some(company) {
+            return Err(Error::WrongCompany { operation: operation.id, expected: company, found });
+        }
+        tracing::info!(company, "switched");
+        self.current.store(company, Ordering::Release);
+        Ok(())
+    }
+
+    /// Asks Bezala which company is selected, before a write.
+    async fn confirm(&self, company: i64, operation: &'static Operation) -> Result<(), Error> {
+        let found = self.selected().await?;
+        if found == Some(company) {
+            return Ok(());
+        }
+        // Somebody else switched. The next call selects its company anew.
+        self.current.store(UNKNOWN, Ordering::Release);
+        Err(Error::WrongCompany { operation: operation.id, expected: company, found })
+    }
+
+    /// The company that Bezala has on the user's record, from the first answer that tells.
+    async fn selected(&self) -> Result<Option<i64>, Error> {
+        for (operation, at) in api::API.company.iter().flat_map(|company| company.current) {
+            if let Some(id) = self.ask(operation, at).await? {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn ask(&self, operation: &str, at: &str) -> Result<Option<i64>, Error> {
+        let operation =
+            api::API.operation(operation).ok_or_else(|| Error::config(format!("no operation {operation}")))?;
+        let answer = self.connection.call(operation, &Arguments::default()).await?;
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        Ok(answer.pointer(at).and_then(Value::as_i64))
+    }
+
+    /// The user's id, which the sign-in told.
+    async fn user(&self) -> Result<i64, Error> {
+        let session = self.connection.session().ok_or_else(|| Error::config("the guard has no session"))?;
+        let live = session.acquire().await?;
+        live.grant.user.as_deref().and_then(|user| user.parse().ok()).ok_or_else(|| Error::Decode {
+            operation: "createToken",
+            path: "user_id".into(),
+            detail: "the answer carries no user id, which a switch of company needs".into(),
+        })
+    }
+}
+
+/// The gate of calls that name their company.
+struct OneCompany {
+    guard: Arc<Guard>,
+    company: i64,
+}
+
+impl Gate for OneCompany {
+    fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease> {
+        Box::pin(async move { Ok(Box::new(self.guard.enter(self.company, operation).await?) as Lease) })
+    }
+}
+
+/// The gate of calls that run in whichever company is selected.
+pub(super) struct AnyCompany(pub(super) Arc<Guard>);
+
+impl Gate for AnyCompany {
+    fn enter(&self, _: &'static Operation) -> Pending<'_, Lease> {
+        Box::pin(async move { Ok(Box::new(self.0.running.clone().read_owned().await) as Lease) })
+    }
+}

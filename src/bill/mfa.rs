@@ -1,0 +1,95 @@
+//! MFA: making a session trusted. Trust belongs to the session and dies with it, unless the device is remembered; then the MFA id is good for 30
+//! days and goes with each later sign-in. Source: developer.bill.com/reference/stepupsession.
+
+use super::access::Organization;
+use super::api::types;
+use crate::error::Error;
+use crate::secret::Secret;
+
+/// A device that BILL remembers. It is as good as a second factor: keep it like a password.
+#[derive(Debug, Clone)]
+pub struct Remembered {
+    /// BILL's `rememberMeId`, good for 30 days.
+    pub id: Secret,
+    /// The device's name, the very one that it was remembered under: integrators saw another name lead to an untrusted session.
+    pub device: String,
+}
+
+/// The steps to a trusted session.
+#[derive(Debug)]
+pub struct Mfa<'o> {
+    organization: &'o Organization,
+}
+
+/// A challenge whose token is on its way to the user's phone.
+#[derive(Debug, Clone)]
+#[must_use = "the session is trusted only once the token has been validated"]
+pub struct Challenge(String);
+
+impl<'o> Mfa<'o> {
+    pub(super) fn new(organization: &'o Organization) -> Self {
+        Self { organization }
+    }
+
+    /// Has BILL send a six-digit token to the user's phone. Do not repeat it in a loop: BILL sends five messages a minute.
+    ///
+    /// # Errors
+    /// `not-permitted` under a sync token, which can do no MFA; `decode` if BILL answers without a challenge.
+    pub async fn challenge(&self) -> Result<Challenge, Error> {
+        let body = types::MfaChallengeRequest { use_backup: None };
+        let challenge = self.organization.api().challenge_mfa().body(body).send().await?.into_inner();
+        challenge.challenge_id.map(Challenge).ok_or_else(|| Error::Decode {
+            operation: "challengeMfa",
+            path: "challengeId".into(),
+            detail: "the answer carries no challenge".into(),
+        })
+    }
+
+    /// Makes the session trusted, with the token from the phone. With `device`, BILL remembers it under that name (19 characters are known to
+    /// be accepted, 49 to be refused), and every later sign-in of this value is trusted from its start.
+    ///
+    /// # Errors
+    /// `vendor` with BILL's code if the token is wrong or too old.
+    pub async fn validate(
+        &self,
+        challenge: &Challenge,
+        token: Secret,
+        device: Option<&str>,
+    ) -> Result<Option<Remembered>, Error> {
+        let body = types::MfaChallengeValidateRequest {
+            challenge_id: challenge.0.clone(),
+            token,
+            device: device.map(str::to_owned),
+            machine_name: None,
+            remember_me: device.map(|_| true),
+        };
+        let generation = self.organization.session().at_hand();
+        let trust = self.organization.api().validate_mfa_challenge().body(body).send().await?.into_inner();
+        if let Some(live) = generation {
+            live.set_trusted(true);
+        }
+        let remembered =
+            trust.remember_me_id.zip(device).map(|(id, device)| Remembered { id, device: device.to_owned() });
+        if let Some(remembered) = &remembered {
+            self.organization.remember(remembered.clone());
+        }
+        Ok(remembered)
+    }
+
+    /// Makes the live session trusted by a remembered device, without a token, and presents it at every later sign-in.
+    ///
+    /// # Errors
+    /// `vendor` if BILL does not know the pair of id and device, or no longer.
+    pub async fn step_up(&self, remembered: Remembered) -> Result<(), Error> {
+        let body = types::MfaStepUpRequest {
+            remember_me_id: Some(remembered.id.clone()),
+            device: Some(remembered.device.clone()),
+        };
+        self.organization.api().step_up_session().body(body).send().await?;
+        if let Some(live) = self.organization.session().at_hand() {
+            live.set_trusted(true);
+        }
+        self.organization.remember(remembered);
+        Ok(())
+    }
+}

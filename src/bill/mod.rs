@@ -1,0 +1,131 @@
+//! BILL: AP/AR (v3 and v2), Spend & Expense, and partner operations.
+//!
+//! Each credential leads to what it can open, and to nothing else: a [`SpendToken`] to [`Spend`], which has no vendors to list; a
+//! [`PartnerKey`] to [`Partner`]; every other one to an [`Organization`].
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), ledgerkey::Error> {
+//! use ledgerkey::bill::{Bill, DeveloperKey};
+//!
+//! let organization = Bill::sandbox()?.session(DeveloperKey {
+//!     username: "user@example.com".into(),
+//!     password: "example".into(),
+//!     organization_id: "008example".into(),
+//!     dev_key: "example".into(),
+//! })?;
+//! let vendors = organization.api().list_vendors().max(10).send().await?;
+//! println!("{} vendors", vendors.results.len());
+//! organization.sign_out().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod access;
+mod credentials;
+pub mod mfa;
+
+use std::sync::Arc;
+
+pub use self::access::{Organization, Partner, Spend};
+use self::credentials::private::SignInCall;
+pub use self::credentials::{ConsoleToken, Credential, DeveloperKey, PartnerKey, PartnerUser, SpendToken, SyncToken};
+use crate::client::{Settings, Wire};
+use crate::error::Error;
+
+/// Includes what the spec of this name was generated into.
+macro_rules! generated {
+    ($(#[$doc:meta])* $module:ident, $file:literal) => {
+        $(#[$doc])*
+        #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "generated")]
+        pub mod $module {
+            include!(concat!(env!("OUT_DIR"), "/", $file));
+        }
+    };
+}
+generated!(
+    /// The v3 API: AP/AR, sessions and MFA.
+    api,
+    "bill.rs"
+);
+generated!(
+    /// The v2 API.
+    v2,
+    "bill-v2.rs"
+);
+generated!(
+    /// The Spend & Expense API.
+    spend,
+    "bill-spend.rs"
+);
+generated!(
+    /// The partner API.
+    partner,
+    "bill-partner.rs"
+);
+
+/// BILL at one pair of addresses: the sandbox's, production's, or others.
+#[derive(Debug, Clone)]
+pub struct Bill {
+    v3: Arc<Wire>,
+    v2: Arc<Wire>,
+}
+
+/// The v3 address of BILL's sandbox; source: developer.bill.com/docs/environmental-differences.
+pub const SANDBOX_V3: &str = "https://gateway.stage.bill.com/connect";
+/// The v2 address of BILL's sandbox; source: developer.bill.com/v2/docs/api-sandbox-sign-in.
+pub const SANDBOX_V2: &str = "https://api-stage.bill.com/api/v2";
+/// The v3 address of production; source: developer.bill.com/docs/get-started-in-production.
+pub const PRODUCTION_V3: &str = "https://gateway.prod.bill.com/connect";
+/// The v2 address of production. Doubt: the host was read in integrators' code, not on a newer page of BILL's.
+pub const PRODUCTION_V2: &str = "https://api.bill.com/api/v2";
+
+impl Bill {
+    /// BILL's sandbox. It shares no account, key or data with production.
+    ///
+    /// # Errors
+    /// `config` if the HTTP client cannot be made.
+    pub fn sandbox() -> Result<Self, Error> {
+        Self::at(SANDBOX_V3, SANDBOX_V2, Settings::default())
+    }
+
+    /// BILL's production, with real money.
+    ///
+    /// # Errors
+    /// `config` if the HTTP client cannot be made.
+    pub fn production() -> Result<Self, Error> {
+        Self::at(PRODUCTION_V3, PRODUCTION_V2, Settings::default())
+    }
+
+    /// BILL at other addresses: v3 as `https://HOST/connect`, v2 as `https://HOST/api/v2`; with or without the version at the end.
+    ///
+    /// # Errors
+    /// `config` if an address is not an https URL (or http to loopback).
+    pub fn at(v3: &str, v2: &str, settings: Settings) -> Result<Self, Error> {
+        // The specs' paths begin with the version.
+        let v3 = Wire::new(without(v3, "/v3"), settings)?;
+        let v2 = v3.beside(without(v2, "/v2"))?;
+        Ok(Self { v3: Arc::new(v3), v2: Arc::new(v2) })
+    }
+
+    /// Opens what a credential leads to. Nothing is sent yet: the first call signs in.
+    ///
+    /// # Errors
+    /// `config`, naming the field, if a credential is empty or cannot be sent.
+    pub fn session<C: Credential>(&self, credential: C) -> Result<C::Access, Error> {
+        credential.open(self, SignInCall::V3)
+    }
+
+    /// As [`Bill::session`], but signs in by the v2 call. BILL's pages differ on which call takes a sync token and a console
+    /// token; both are served.
+    ///
+    /// # Errors
+    /// As [`Bill::session`]; `config` for a credential that has no v2 call.
+    pub fn session_by_v2<C: Credential>(&self, credential: C) -> Result<C::Access, Error> {
+        credential.open(self, SignInCall::V2)
+    }
+}
+
+fn without<'a>(address: &'a str, version: &str) -> &'a str {
+    let address = address.trim().trim_end_matches('/');
+    address.strip_suffix(version).unwrap_or(address)
+}

@@ -1,0 +1,245 @@
+//! Calls an operation by its id, with arguments as text: what a command line and a test runner need.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use super::{Connection, Error, RequestBuilderExt as _, encode_path};
+use crate::table::{Body, Operation, Paging, PagingStyle, ParamPlace};
+
+/// Arguments for one call.
+///
+/// ```
+/// use ledgerkey::client::dynamic::Arguments;
+///
+/// let arguments = Arguments::default().param("max", "5").param("vendorId", "009x");
+/// assert_eq!(arguments.get("max"), Some("5"));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Arguments {
+    params: Vec<(String, String)>,
+    body: Option<Value>,
+}
+
+impl Arguments {
+    /// Adds a parameter of the path, the query or the headers, or a field of a form.
+    #[must_use]
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body: JSON as it is, a form as an object of scalars.
+    #[must_use]
+    pub fn body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// The first parameter of this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.params.iter().find(|(param, _)| param == name).map(|(_, value)| value.as_str())
+    }
+
+    fn set(&mut self, name: &str, value: String) {
+        self.params.retain(|(param, _)| param != name);
+        self.params.push((name.to_owned(), value));
+    }
+}
+
+impl Connection {
+    /// Calls an operation and gives the answer's body as the vendor sent it.
+    ///
+    /// # Errors
+    /// `config` if a required argument is missing or one is unknown, before anything is sent; else as [`Connection::exec`].
+    pub async fn call(&self, operation: &'static Operation, arguments: &Arguments) -> Result<Bytes, Error> {
+        let request = self.request(operation, arguments)?;
+        self.exec(operation, request).await?.bytes().await
+    }
+
+    fn request(&self, operation: &'static Operation, arguments: &Arguments) -> Result<reqwest::Request, Error> {
+        let mut path = operation.path.to_owned();
+        let mut query = Vec::new();
+        let mut headers = Vec::new();
+        let mut form = Vec::new();
+        for (name, value) in &arguments.params {
+            match operation.params.iter().find(|param| param.name == name).map(|param| param.place) {
+                Some(ParamPlace::Path) => path = path.replace(&format!("{{{name}}}"), &encode_path(value)),
+                Some(ParamPlace::Query) => query.push((name, value)),
+                Some(ParamPlace::Header) => headers.push((name, value)),
+                None if operation.body == Body::Form => form.push((name.as_str(), value.clone())),
+                None => return Err(unknown(operation, name)),
+            }
+        }
+        if let Some(missing) =
+            operation.params.iter().find(|param| param.required && arguments.get(param.name).is_none())
+        {
+            return Err(Error::config(format!("{} needs the parameter {}", operation.id, missing.name)));
+        }
+        let method = Method::from_bytes(operation.method.as_bytes())
+            .map_err(|_| Error::config("the method is not one of HTTP's"))?;
+        let mut request = self.http().request(method, format!("{}{path}", self.base()));
+        if !query.is_empty() {
+            request = request.query(&query);
+        }
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request = request.header(http::header::ACCEPT, "application/json");
+        match (operation.body, &arguments.body) {
+            (Body::Json, Some(body)) => request = request.json(body),
+            (Body::Form, body) => {
+                form.extend(
+                    body.iter()
+                        .filter_map(|body| body.as_object())
+                        .flatten()
+                        .map(|(name, value)| (name.as_str(), text(value))),
+                );
+                request = request.form_urlencoded(&form)?;
+            }
+            (Body::None, Some(_)) => {
+                return Err(Error::config(format!("{} takes no body", operation.id)));
+            }
+            (Body::Multipart | Body::Binary, _) => {
+                return Err(Error::config(format!("{} takes a file: use its method in the library", operation.id)));
+            }
+            (Body::Json | Body::None, None) => {}
+        }
+        Ok(request.build()?)
+    }
+
+    /// The pages of a list, one after the other; see [`Pages::next`].
+    ///
+    /// # Errors
+    /// `config` if the operation does not list.
+    pub fn pages(&self, operation: &'static Operation, mut arguments: Arguments) -> Result<Pages, Error> {
+        let paging =
+            operation.paging.as_ref().ok_or_else(|| Error::config(format!("{} has no pages", operation.id)))?;
+        let most = paging.size.map_or(paging.most, |size| {
+            let asked = arguments.get(size).and_then(|size| size.parse().ok()).unwrap_or(paging.most);
+            if !matches!(paging.style, PagingStyle::Offset(_)) {
+                arguments.set(size, asked.to_string());
+            }
+            asked
+        });
+        Ok(Pages { connection: self.clone(), operation, paging, arguments, size: most, at: Some(0), token: None })
+    }
+}
+
+fn unknown(operation: &Operation, name: &str) -> Error {
+    let known: Vec<&str> = operation.params.iter().map(|param| param.name).collect();
+    let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+    Error::config(format!("{} has no parameter {name}: {known}", operation.id))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The pages of a list.
+#[derive(Debug)]
+pub struct Pages {
+    connection: Connection,
+    operation: &'static Operation,
+    paging: &'static Paging,
+    arguments: Arguments,
+    size: u32,
+    /// How many rows lie before the next page; `None` after the last.
+    at: Option<u64>,
+    token: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Page {
+    /// The whole answer, as the vendor sent it.
+    pub body: Bytes,
+    /// Its rows.
+    pub rows: Vec<Arc<serde_json::value::RawValue>>,
+}
+
+impl Pages {
+    /// The next page; `None` after the last. A page that fails can be asked for again.
+    ///
+    /// # Errors
+    /// As [`Connection::call`]; `decode` if there are no rows where the spec says.
+    pub async fn next(&mut self) -> Result<Option<Page>, Error> {
+        let Some(at) = self.at else { return Ok(None) };
+        let mut arguments = self.arguments.clone();
+        match (&self.paging.style, &self.token) {
+            (PagingStyle::Token(_), None) => {}
+            (PagingStyle::Token(_), Some(token)) => arguments.set(self.paging.into, token.clone()),
+            (PagingStyle::Page(_), _) => {
+                arguments.set(self.paging.into, (at / u64::from(self.size.max(1)) + 1).to_string())
+            }
+            (PagingStyle::Offset(inside), _) => self.set_offset(&mut arguments, *inside, at)?,
+        }
+        let body = self.connection.call(self.operation, &arguments).await?;
+        let rows = self.rows(&body)?;
+        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
+        self.at = match self.paging.style {
+            PagingStyle::Token(next) => {
+                self.token =
+                    told.pointer(next).filter(|token| !token.is_null()).map(text).filter(|token| !token.is_empty());
+                self.token.as_ref().map(|_| at)
+            }
+            PagingStyle::Page(Some(total)) if told.pointer(total).is_some() => {
+                let total = told.pointer(total).and_then(Value::as_u64).unwrap_or_default();
+                let next = at + u64::from(self.size.max(1));
+                (next / u64::from(self.size.max(1)) < total).then_some(next)
+            }
+            PagingStyle::Page(_) | PagingStyle::Offset(_) => {
+                (rows.len() as u64 >= u64::from(self.size.max(1))).then(|| at + u64::from(self.size.max(1)))
+            }
+        };
+        Ok(Some(Page { body, rows }))
+    }
+
+    /// Puts the offset into the JSON text of a form field, beside what the caller put there.
+    fn set_offset(&self, arguments: &mut Arguments, inside: Option<&'static str>, at: u64) -> Result<(), Error> {
+        let Some(field) = inside else {
+            arguments.set(self.paging.into, at.to_string());
+            return Ok(());
+        };
+        let given = arguments
+            .get(field)
+            .map(str::to_owned)
+            .or_else(|| arguments.body.as_ref().and_then(|body| body.get(field)).map(text));
+        let mut object: serde_json::Map<String, Value> = match given {
+            Some(given) => serde_json::from_str(&given)
+                .map_err(|_| Error::config(format!("{field} must be a JSON object, as text")))?,
+            None => serde_json::Map::new(),
+        };
+        let start = object.get(self.paging.into).and_then(Value::as_u64).unwrap_or(0);
+        object.insert(self.paging.into.to_owned(), Value::from(start + at));
+        if let Some(size) = self.paging.size {
+            object.insert(size.to_owned(), Value::from(self.size));
+        }
+        if let Some(body) = arguments.body.as_mut().and_then(Value::as_object_mut) {
+            body.remove(field);
+        }
+        arguments.set(field, Value::Object(object).to_string());
+        Ok(())
+    }
+
+    /// The rows as they are on the wire: a number keeps its digits.
+    fn rows(&self, body: &[u8]) -> Result<Vec<Arc<serde_json::value::RawValue>>, Error> {
+        use std::collections::HashMap;
+
+        use serde_json::value::RawValue;
+        let wrong = || Error::Decode {
+            operation: self.operation.id,
+            path: self.paging.items.replace('/', "."),
+            detail: "no rows there".into(),
+        };
+        let mut raw: Box<RawValue> = serde_json::from_slice(body).map_err(|_| wrong())?;
+        for key in self.paging.items.split('/').skip(1) {
+            let mut object: HashMap<String, Box<RawValue>> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
+            raw = object.remove(key).ok_or_else(wrong)?;
+        }
+        let rows: Vec<Box<RawValue>> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
+        Ok(rows.into_iter().map(Arc::from).collect())
+    }
+}

@@ -1,0 +1,299 @@
+//! The runtime that generated code runs on, in the place of `progenitor-client`: the same nine names, on sessions, and with errors that
+//! are typed and hold no secret.
+//!
+//! A consumer's generated client takes a [`Connection`]; [`dynamic`] calls an operation by its id, for tools.
+
+pub mod dynamic;
+pub mod sign_in;
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
+
+#[doc(hidden)]
+pub use reqwest;
+
+pub use crate::error::Error;
+use crate::error::Mismatch;
+use crate::table::Operation;
+pub use crate::transport::pace::Account;
+pub use crate::transport::policy::Policy;
+pub use crate::transport::response::Response;
+use crate::transport::response::{Payload, mismatch};
+pub use crate::transport::wire::{Settings, Wire};
+pub use crate::transport::{Connection, Gate, Lease};
+
+/// A decoded answer, with its status and headers. It derefs to the value.
+#[derive(Debug, Clone)]
+pub struct ResponseValue<T> {
+    inner: T,
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl<T> ResponseValue<T> {
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.inner
+    }
+
+    /// The HTTP status, a 2xx.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn new(inner: T, response: &Response) -> Self {
+        Self { inner, status: response.status, headers: response.headers.clone() }
+    }
+}
+
+#[doc(hidden)]
+impl<T: DeserializeOwned> ResponseValue<T> {
+    pub async fn from_response(response: Response) -> Result<Self, Error> {
+        Ok(Self::new(response.decode()?, &response))
+    }
+}
+
+#[doc(hidden)]
+impl ResponseValue<()> {
+    pub fn empty(response: Response) -> Self {
+        Self::new((), &response)
+    }
+}
+
+#[doc(hidden)]
+impl ResponseValue<ByteStream> {
+    pub fn stream(response: Response) -> Self {
+        let Response { operation, status, headers, payload } = response;
+        let (stream, slots): (Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>, _) = match payload {
+            Payload::Whole(bytes) => (Box::pin(futures_util::stream::iter([Ok(bytes)])), Vec::new()),
+            Payload::Stream(answer, slots) => (Box::pin(answer.bytes_stream()), slots),
+        };
+        Self { inner: ByteStream { operation, stream, slots }, status, headers }
+    }
+}
+
+impl<T> Deref for ResponseValue<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+/// An answer that comes in pieces, such as a PDF. While it is kept, the call counts as under way.
+pub struct ByteStream {
+    operation: &'static Operation,
+    stream: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>,
+    slots: Vec<OwnedSemaphorePermit>,
+}
+
+impl Stream for ByteStream {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let piece = std::task::ready!(self.stream.as_mut().poll_next(context));
+        if !matches!(piece, Some(Ok(_))) {
+            self.slots.clear();
+        }
+        let operation = self.operation.id;
+        Poll::Ready(
+            piece.map(|piece| {
+                piece.map_err(|error| Error::Network { operation, source: Arc::new(error.without_url()) })
+            }),
+        )
+    }
+}
+
+impl fmt::Debug for ByteStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ByteStream({})", self.operation.id)
+    }
+}
+
+/// What every generated client tells of itself.
+pub trait ClientInfo<Inner> {
+    /// The spec's `info.version`.
+    fn api_version() -> &'static str;
+    /// The base address.
+    fn baseurl(&self) -> &str;
+    /// The HTTP client, for building requests.
+    fn client(&self) -> &reqwest::Client;
+    /// The connection that calls go over.
+    fn inner(&self) -> &Inner;
+}
+
+impl<T: ClientInfo<Inner>, Inner> ClientInfo<Inner> for &T {
+    fn api_version() -> &'static str {
+        T::api_version()
+    }
+
+    fn baseurl(&self) -> &str {
+        (**self).baseurl()
+    }
+
+    fn client(&self) -> &reqwest::Client {
+        (**self).client()
+    }
+
+    fn inner(&self) -> &Inner {
+        (**self).inner()
+    }
+}
+
+/// What a generated call names its operation by.
+#[doc(hidden)]
+pub type OperationInfo = Operation;
+
+/// The hooks that every generated call goes through. There is one way: over the client's [`Connection`].
+#[doc(hidden)]
+pub trait ClientHooks<Inner>: ClientInfo<Connection> {
+    fn pre(
+        &self,
+        _: &mut reqwest::Request,
+        _: &&'static OperationInfo,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    fn exec(
+        &self,
+        request: reqwest::Request,
+        operation: &&'static OperationInfo,
+    ) -> impl Future<Output = Result<Response, Error>> + Send {
+        let connection = self.inner().clone();
+        let operation: &'static Operation = operation;
+        async move { connection.exec(operation, request).await }
+    }
+
+    fn post(
+        &self,
+        _: &Result<Response, Error>,
+        _: &&'static OperationInfo,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        std::future::ready(Ok(()))
+    }
+}
+
+#[doc(hidden)]
+#[expect(non_snake_case, reason = "the generated code calls these as variants of progenitor's error")]
+impl Error {
+    pub fn InvalidRequest(words: impl Into<String>) -> Self {
+        Self::config(words)
+    }
+
+    pub fn UnexpectedResponse(response: Response) -> Self {
+        Self::Decode {
+            operation: response.operation.id,
+            path: ".".into(),
+            detail: format!("HTTP {} is not one of the documented answers", response.status.as_u16()),
+        }
+    }
+}
+
+impl From<reqwest::Error> for Error {
+    /// The generated code meets this where a request cannot be built from its arguments.
+    fn from(error: reqwest::Error) -> Self {
+        Self::config(format!("the request cannot be built: {}", error.without_url()))
+    }
+}
+
+impl From<http::header::InvalidHeaderValue> for Error {
+    fn from(_: http::header::InvalidHeaderValue) -> Self {
+        Self::config("an argument cannot be sent as a header: it holds a line end or another control character")
+    }
+}
+
+/// See <https://url.spec.whatwg.org/#url-path-segment-string>. `.` is left, but a segment of dots alone is refused by its encoding.
+const SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'/')
+    .add(b'%')
+    .add(b'\\');
+
+/// Percent-encodes a path parameter. A parameter cannot leave its segment: not by a slash, and not by being `.` or `..`, which a URL would
+/// resolve away and which are therefore sent in a form that no vendor takes for an id.
+#[doc(hidden)]
+pub fn encode_path(segment: &str) -> String {
+    if segment == "." || segment == ".." {
+        return segment.replace('.', "%252E");
+    }
+    percent_encoding::utf8_percent_encode(segment, SEGMENT).to_string()
+}
+
+#[doc(hidden)]
+pub trait RequestBuilderExt: Sized {
+    fn form_urlencoded<T: Serialize + ?Sized>(self, body: &T) -> Result<Self, Error>;
+}
+
+impl RequestBuilderExt for reqwest::RequestBuilder {
+    fn form_urlencoded<T: Serialize + ?Sized>(self, body: &T) -> Result<Self, Error> {
+        let body = serde_urlencoded::to_string(body).map_err(|_| Error::config("the form cannot be written"))?;
+        Ok(self.header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body))
+    }
+}
+
+/// A query parameter: a scalar as `name=value`, a list as `name=a&name=b`, nothing for `None`.
+#[doc(hidden)]
+pub struct QueryParam<'a, T> {
+    name: &'a str,
+    value: &'a T,
+}
+
+impl<'a, T> QueryParam<'a, T> {
+    pub fn new(name: &'a str, value: &'a T) -> Self {
+        Self { name, value }
+    }
+}
+
+impl<T: Serialize> Serialize for QueryParam<'_, T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::Error as _;
+        let value =
+            serde_json::to_value(self.value).map_err(|_| S::Error::custom("a query parameter cannot be written"))?;
+        let values = match value {
+            serde_json::Value::Null => Vec::new(),
+            serde_json::Value::Array(values) => values,
+            scalar => vec![scalar],
+        };
+        let pairs: Vec<(&str, String)> = values
+            .into_iter()
+            .map(|value| (self.name, value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string())))
+            .collect();
+        pairs.serialize(serializer)
+    }
+}
+
+/// Any JSON: for an answer that the spec leaves open.
+pub type Anything = serde_json::Value;
+
+/// Whether `body` decodes as `T`, and where it does not.
+///
+/// # Errors
+/// The place and what did not fit.
+pub fn check<T: DeserializeOwned>(body: &[u8]) -> Result<(), Mismatch> {
+    mismatch::<T>(body).map_or(Ok(()), Err)
+}

@@ -1,0 +1,150 @@
+//! The ways to sign in that there are: by one call, or by none. What is left for a vendor module is which call and what goes into it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::dynamic::Arguments;
+use crate::error::Error;
+use crate::secret::Secret;
+use crate::session::Session;
+use crate::session::clock::Clock;
+use crate::session::grant::{Grant, Pending, SignIn};
+use crate::table::{Operation, Way};
+use crate::transport::Connection;
+
+/// Signs in by one call, whose answer carries the session where the spec says.
+pub struct OneCall {
+    /// The way; it has an operation.
+    pub way: &'static Way,
+    /// Over which the call goes.
+    pub connection: Connection,
+    /// Which operations there are.
+    pub operations: &'static [&'static Operation],
+    /// What later calls present beside the session, by scheme.
+    pub presents: Vec<(&'static str, Secret)>,
+    /// Writes the call's body; asked anew at each sign-in.
+    pub body: Box<dyn Fn() -> Result<Value, Error> + Send + Sync>,
+}
+
+impl OneCall {
+    fn operation(&self, id: Option<&'static str>) -> Result<&'static Operation, Error> {
+        let found = self.operations.iter().find(|operation| Some(operation.id) == id).copied();
+        found.ok_or_else(|| Error::config(format!("the way {} has no such call", self.way.name)))
+    }
+
+    async fn call(&self) -> Result<Grant, Error> {
+        let operation = self.operation(self.way.operation)?;
+        let arguments = Arguments::default().body((self.body)()?);
+        let answer = self.connection.call(operation, &arguments).await.map_err(|error| self.rejected(error))?;
+        let absent = |path: &str, detail: &str| Error::Decode {
+            operation: operation.id,
+            path: path.trim_start_matches('/').replace('/', "."),
+            detail: detail.into(),
+        };
+        let answer: Value = serde_json::from_slice(&answer).map_err(|_| absent(".", "not JSON"))?;
+        let session = answer.pointer(self.way.session).and_then(Value::as_str).filter(|session| !session.is_empty());
+        let session = session.ok_or_else(|| absent(self.way.session, "the answer carries no session"))?;
+        let granted = self.way.provides.iter().find(|scheme| self.presents.iter().all(|(given, _)| given != *scheme));
+        let presents = self.presents.iter().cloned().chain(granted.map(|scheme| (*scheme, Secret::from(session))));
+        let mut grant =
+            Grant::new(presents).map_err(|_| absent(self.way.session, "the session cannot be sent as a header"))?;
+        grant.trusted = self.way.trusted.and_then(|at| answer.pointer(at)).and_then(Value::as_bool);
+        grant.user = self.way.user.and_then(|at| answer.pointer(at)).map(|user| match user {
+            Value::String(user) => user.clone(),
+            other => other.to_string(),
+        });
+        Ok(grant)
+    }
+
+    /// A refusal of the call that signs in is one of the credentials. A fault of the server's is not.
+    fn rejected(&self, error: Error) -> Error {
+        match error {
+            Error::Vendor { refusal, .. } if refusal.status < 500 => {
+                Error::SignInRejected { way: self.way.name, refusal }
+            }
+            other => other,
+        }
+    }
+}
+
+impl SignIn for OneCall {
+    fn way(&self) -> &'static Way {
+        self.way
+    }
+
+    fn sign_in(&self) -> Pending<'_, Grant> {
+        Box::pin(self.call())
+    }
+
+    fn sign_out(&self, grant: Grant) -> Pending<'_, ()> {
+        Box::pin(async move {
+            let operation = self.operation(self.way.sign_out)?;
+            let session = Session::granted(self.way, grant, self.connection.clock().clone());
+            let outcome = self.connection.with_session(session.clone()).call(operation, &Arguments::default()).await;
+            // A session that had ended already is what was wanted.
+            if session.status().live { outcome.map(drop) } else { Ok(()) }
+        })
+    }
+}
+
+/// A credential that goes with each call: there is nothing to sign in to.
+pub struct NoCall {
+    /// The way; it has no operation.
+    pub way: &'static Way,
+    /// What calls present.
+    pub grant: Grant,
+}
+
+impl SignIn for NoCall {
+    fn way(&self) -> &'static Way {
+        self.way
+    }
+
+    fn sign_in(&self) -> Pending<'_, Grant> {
+        Box::pin(std::future::ready(Ok(self.grant.clone())))
+    }
+
+    fn sign_out(&self, _: Grant) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl Session {
+    /// A session that is already there and cannot be renewed.
+    fn granted(way: &'static Way, grant: Grant, clock: Arc<dyn Clock>) -> Self {
+        Self::live(Arc::new(NoRenewal { way }), grant, clock)
+    }
+}
+
+struct NoRenewal {
+    way: &'static Way,
+}
+
+impl SignIn for NoRenewal {
+    fn way(&self) -> &'static Way {
+        self.way
+    }
+
+    fn sign_in(&self) -> Pending<'_, Grant> {
+        Box::pin(std::future::ready(Err(Error::config("the session had ended already"))))
+    }
+
+    fn sign_out(&self, _: Grant) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Refuses a credential that cannot be one, by its name and before anything is sent.
+///
+/// # Errors
+/// `config` if it is empty, blank, or holds a control character.
+pub fn check_credential(name: &str, text: &str) -> Result<(), Error> {
+    if text.trim().is_empty() {
+        return Err(Error::config(format!("the {name} is empty")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Error::config(format!("the {name} holds a control character, such as a line end")));
+    }
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! The one error of this crate.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What went wrong, typed, and without a secret in any of its texts.
+///
+/// It is cheap to clone: when many callers wait for one sign-in and it fails, each gets the same error.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The vendor does not accept the credentials. Remembered: until they are replaced or the hold-off has passed, later calls
+    /// get this error without another try.
+    #[error("the {way} sign-in was refused: {refusal}")]
+    SignInRejected {
+        /// The way to sign in.
+        way: &'static str,
+        /// What the vendor said.
+        refusal: Box<Refusal>,
+    },
+    /// The login or the organization is locked at the vendor's. Remembered like a refused sign-in.
+    #[error("{operation}: the login or the organization is locked: {refusal}")]
+    LockedOut {
+        /// The operation that met it.
+        operation: &'static str,
+        /// What the vendor said.
+        refusal: Box<Refusal>,
+    },
+    /// The session lives but is not MFA-trusted, and a new sign-in would not be either.
+    #[error("{operation} needs an MFA-trusted session: {refusal}")]
+    MfaRequired {
+        /// The operation.
+        operation: &'static str,
+        /// What the vendor said.
+        refusal: Box<Refusal>,
+    },
+    /// This way to sign in may not call this operation; nothing was sent.
+    #[error("{operation} is not open to a {way} session: {reason}")]
+    NotPermitted {
+        /// The operation.
+        operation: &'static str,
+        /// The way to sign in.
+        way: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Too many calls, and the vendor was still saying so when the tries or the time ran out.
+    #[error("{operation} was rate-limited: {refusal}")]
+    RateLimited {
+        /// The operation.
+        operation: &'static str,
+        /// When the vendor said to come back.
+        retry_after: Option<Duration>,
+        /// What the vendor said.
+        refusal: Box<Refusal>,
+    },
+    /// The vendor refused the call.
+    #[error("{operation} was refused: {refusal}")]
+    Vendor {
+        /// The operation.
+        operation: &'static str,
+        /// What the vendor said.
+        refusal: Box<Refusal>,
+    },
+    /// The vendor answered something that the spec does not describe.
+    #[error("{operation}: the answer does not fit at `{path}`: {detail}")]
+    Decode {
+        /// The operation.
+        operation: &'static str,
+        /// The place in the answer, such as `results[3].amount`; `.` is the whole of it.
+        path: String,
+        /// What did not fit; never the value itself.
+        detail: String,
+    },
+    /// The call was sent and nobody knows whether the vendor acted on it. It was not sent again: find out before you do.
+    #[error("{operation} was sent and its fate is unknown; look before sending it again")]
+    Ambiguous {
+        /// The operation.
+        operation: &'static str,
+        /// What hid the answer.
+        #[source]
+        source: Box<Error>,
+    },
+    /// The user's record at the vendor names another company than the call does. Nothing was written.
+    #[error("{operation} was for company {expected}, but {}", found_words(*found))]
+    WrongCompany {
+        /// The operation.
+        operation: &'static str,
+        /// The company that the call names.
+        expected: i64,
+        /// The company that the vendor has on record, if it said.
+        found: Option<i64>,
+    },
+    /// The vendor could not be reached, or the connection broke.
+    #[error("{operation}: no answer from the vendor: {source}")]
+    Network {
+        /// The operation.
+        operation: &'static str,
+        /// The cause, without the address's query.
+        source: Arc<dyn StdError + Send + Sync>,
+    },
+    /// A time limit ran out.
+    #[error("{operation}: {what} took longer than {limit:?}")]
+    Timeout {
+        /// The operation.
+        operation: &'static str,
+        /// What took too long.
+        what: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The place where sessions are kept failed.
+    #[error("the session store failed: {0}")]
+    Store(String),
+    /// A credential, an address or an argument cannot be used as it is; nothing was sent.
+    #[error("{0}")]
+    Config(String),
+}
+
+fn found_words(found: Option<i64>) -> String {
+    match found {
+        Some(found) => format!("company {found} is selected"),
+        None => "the vendor does not say which is selected".to_owned(),
+    }
+}
+
+impl Error {
+    /// A stable word for the kind of error: `sign-in-rejected`, `locked-out`, `mfa-required`, `not-permitted`, `rate-limited`,
+    /// `vendor`, `decode`, `ambiguous`, `wrong-company`, `network`, `timeout`, `store` or `config`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SignInRejected { .. } => "sign-in-rejected",
+            Self::LockedOut { .. } => "locked-out",
+            Self::MfaRequired { .. } => "mfa-required",
+            Self::NotPermitted { .. } => "not-permitted",
+            Self::RateLimited { .. } => "rate-limited",
+            Self::Vendor { .. } => "vendor",
+            Self::Decode { .. } => "decode",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::WrongCompany { .. } => "wrong-company",
+            Self::Network { .. } => "network",
+            Self::Timeout { .. } => "timeout",
+            Self::Store(_) => "store",
+            Self::Config(_) => "config",
+        }
+    }
+
+    /// What the vendor said, where it said something.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::SignInRejected { refusal, .. }
+            | Self::LockedOut { refusal, .. }
+            | Self::MfaRequired { refusal, .. }
+            | Self::RateLimited { refusal, .. }
+            | Self::Vendor { refusal, .. } => Some(refusal),
+            Self::Ambiguous { source, .. } => source.refusal(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn config(words: impl Into<String>) -> Self {
+        Self::Config(words.into())
+    }
+}
+
+/// A vendor's refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The HTTP status. BILL's v2 refuses inside a 200.
+    pub status: u16,
+    /// What the vendor said, one entry a problem; empty where the body said nothing that could be read.
+    pub problems: Vec<Problem>,
+    /// The role that the call needs, where the spec says and the vendor refused for want of rights.
+    pub needs_role: Option<&'static str>,
+}
+
+impl Refusal {
+    /// The vendor's codes, such as `BDC_1109`.
+    pub fn codes(&self) -> impl Iterator<Item = &str> {
+        self.problems.iter().filter_map(|problem| problem.code.as_deref())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {}", self.status)?;
+        for problem in &self.problems {
+            write!(f, "; {problem}")?;
+        }
+        if let Some(role) = self.needs_role {
+            write!(f, "; the call needs the role {role}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One problem of a refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The vendor's code.
+    pub code: Option<String>,
+    /// The vendor's words, cut to 300 characters and with known secrets taken out.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.code, self.message.as_str()) {
+            (Some(code), "") => f.write_str(code),
+            (Some(code), message) => write!(f, "{code} {message}"),
+            (None, message) => f.write_str(message),
+        }
+    }
+}
+
+/// Where an answer does not fit the type that the spec gives it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("at `{path}`: {detail}")]
+#[non_exhaustive]
+pub struct Mismatch {
+    /// The place, such as `results[3].amount`; `.` is the whole.
+    pub path: String,
+    /// What did not fit; never the value itself.
+    pub detail: String,
+}

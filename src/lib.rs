@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+// The generated code names this crate as a consumer's would.
+extern crate self as ledgerkey;
+
+pub mod client;
+mod error;
+mod secret;
+pub mod session;
+pub mod table;
+mod transport;
+pub mod wire;
+
+#[cfg(feature = "bezala")]
+pub mod bezala;
+#[cfg(feature = "bill")]
+pub mod bill;
+
+pub use error::{Error, Mismatch, Problem, Refusal};
+pub use secret::Secret;

@@ -1,0 +1,93 @@
+//! What a sign-in yields, and the one thing that a vendor module has to bring: how to get it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use http::HeaderValue;
+
+use crate::error::Error;
+use crate::secret::Secret;
+use crate::table::Way;
+
+/// A boxed future, so that a session needs to know nothing of how a vendor signs in.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// A way to sign in with the credentials for it: the part of a session that a vendor module writes.
+///
+/// It makes one request and does not try again: pacing, retries and single flight are around it.
+pub trait SignIn: Send + Sync {
+    /// The way, with its facts.
+    fn way(&self) -> &'static Way;
+
+    /// Signs in. Called by one caller at a time.
+    fn sign_in(&self) -> Pending<'_, Grant>;
+
+    /// Ends a session at the vendor's. Does nothing where the vendor has no such call.
+    fn sign_out(&self, grant: Grant) -> Pending<'_, ()>;
+}
+
+/// What a sign-in yields: what later calls present, by the name of its security scheme.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    presents: Vec<Presented>,
+    /// Whether the vendor says that the session is MFA-trusted.
+    pub trusted: Option<bool>,
+    /// The user's id, where the spec says where the answer tells it.
+    pub user: Option<String>,
+}
+
+/// One credential, ready to be attached.
+#[derive(Debug, Clone)]
+pub struct Presented {
+    /// The name of its security scheme.
+    pub scheme: &'static str,
+    /// The credential.
+    pub secret: Secret,
+    /// As a header's value, marked sensitive.
+    pub header: HeaderValue,
+    /// The same after `Bearer `.
+    pub bearer: HeaderValue,
+}
+
+impl Grant {
+    /// Pairs the schemes that the way provides with their credentials.
+    ///
+    /// # Errors
+    /// `config` if one of them cannot be a header's value.
+    pub fn new(presents: impl IntoIterator<Item = (&'static str, Secret)>) -> Result<Self, Error> {
+        let presents =
+            presents.into_iter().map(|(scheme, secret)| Presented::new(scheme, secret)).collect::<Result<_, _>>()?;
+        Ok(Self { presents, trusted: None, user: None })
+    }
+
+    /// The credential for a scheme.
+    pub fn get(&self, scheme: &str) -> Option<&Presented> {
+        self.presents.iter().find(|presented| presented.scheme == scheme)
+    }
+
+    /// Every secret in it.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.presents.iter().map(|presented| &presented.secret)
+    }
+}
+
+impl Presented {
+    fn new(scheme: &'static str, secret: Secret) -> Result<Self, Error> {
+        Ok(Self { header: header(scheme, "", &secret)?, bearer: header(scheme, "Bearer ", &secret)?, scheme, secret })
+    }
+}
+
+fn header(scheme: &str, before: &str, secret: &Secret) -> Result<HeaderValue, Error> {
+    let text = secret.expose();
+    // Visible ASCII only. HTTP would let more through, but no vendor documents a credential with more in it, and a stray line end
+    // or an invisible character from a copied secret is refused here by its name rather than there by a riddle.
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::config(format!(
+            "the {scheme} cannot be sent as a header: it is empty or holds more than visible ASCII"
+        )));
+    }
+    let mut value = HeaderValue::from_str(&format!("{before}{text}"))
+        .map_err(|_| Error::config(format!("the {scheme} cannot be a header")))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,274 @@
+//! The session: getting it, knowing when it dies, replacing it once, ending it. It knows no vendor and no HTTP client.
+//!
+//! The rules are in [`state`], a pure function; this file carries its decisions out. Callers take the live session without a lock;
+//! whoever finds none starts one sign-in for all, on a task of its own: a caller who gives up strands nobody, and a sign-in that was
+//! sent is never sent a second time because its first caller went away.
+
+pub mod clock;
+pub mod grant;
+pub mod state;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
+use tracing::Instrument as _;
+
+use self::clock::Clock;
+use self::grant::{Grant, SignIn};
+use self::state::{Cause, Decision, Live, Phase, Terms};
+use crate::error::Error;
+use crate::table::Way;
+
+/// One way to sign in with one set of credentials, and the session that it leads to. Clones share it.
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+struct Shared {
+    sign_in: Arc<dyn SignIn>,
+    clock: Arc<dyn Clock>,
+    terms: Terms,
+    /// The live session again, readable without the lock. Written only under the lock.
+    live: ArcSwapOption<Live>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    generation: u64,
+    /// The sign-in under way, if there is one.
+    flight: Option<Flight>,
+    /// Rises when someone ends the session or replaces what it stands on: a sign-in that began before does not count any more.
+    epoch: u64,
+}
+
+type Outcome = Result<Arc<Live>, Error>;
+type Flight = watch::Receiver<Option<Outcome>>;
+
+/// How a session stands, for whoever watches over it. It holds no secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The name of the way to sign in.
+    pub way: &'static str,
+    /// How many sign-ins have succeeded.
+    pub generation: u64,
+    /// Whether a session is at hand.
+    pub live: bool,
+    /// Whether that session is MFA-trusted, as far as the vendor has said.
+    pub trusted: bool,
+    /// How long that session has been idle.
+    pub idle: Option<Duration>,
+    /// Whether the vendor refused the credentials, so that no sign-in is tried for now.
+    pub refused: bool,
+}
+
+impl Session {
+    /// A session that has not signed in yet; the first call does.
+    pub fn new(sign_in: Arc<dyn SignIn>, clock: Arc<dyn Clock>, margin: Duration, hold_off: Duration) -> Self {
+        let terms = Terms { idle: sign_in.way().idle, margin, hold_off };
+        Self(Arc::new(Shared { sign_in, clock, terms, live: ArcSwapOption::empty(), state: Mutex::default() }))
+    }
+
+    /// A session that is live already.
+    pub(crate) fn live(sign_in: Arc<dyn SignIn>, grant: Grant, clock: Arc<dyn Clock>) -> Self {
+        let session = Self::new(sign_in, clock, Duration::ZERO, Duration::MAX);
+        let live = Arc::new(Live::new(1, grant, session.0.clock.now()));
+        session.0.live.store(Some(live.clone()));
+        *session.lock() = State { phase: Phase::Live(live), generation: 1, ..State::default() };
+        session
+    }
+
+    /// The way to sign in.
+    pub fn way(&self) -> &'static Way {
+        self.0.sign_in.way()
+    }
+
+    /// The live session if there is one, without waiting.
+    pub fn at_hand(&self) -> Option<Arc<Live>> {
+        let live = self.0.live.load_full()?;
+        (!state::is_idle(&live, &self.0.terms, self.0.clock.now())).then_some(live)
+    }
+
+    /// The live session, or a new one. However many callers find none, one sign-in is made, and all of them get its outcome.
+    ///
+    /// # Errors
+    /// The sign-in's error, or the remembered one of an earlier sign-in.
+    ///
+    /// # Cancelling
+    /// Dropping the future leaves the sign-in running: its outcome is there for the next caller.
+    pub async fn acquire(&self) -> Result<Arc<Live>, Error> {
+        if let Some(live) = self.at_hand() {
+            return Ok(live);
+        }
+        let mut flight = match self.board() {
+            Boarding::Decided(outcome) => return outcome,
+            Boarding::Flight(flight) => flight,
+        };
+        let outcome = flight.wait_for(Option::is_some).await;
+        match outcome {
+            Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(vanished(self.way()))),
+            Err(_) => Err(vanished(self.way())),
+        }
+    }
+
+    /// Joins the sign-in under way, or starts one if the decision is to sign in.
+    fn board(&self) -> Boarding {
+        let mut state = self.lock();
+        if let Some(flight) = &state.flight {
+            return Boarding::Flight(flight.clone());
+        }
+        match state::decide(&state.phase, &self.0.terms, self.0.clock.now(), self.0.clock.monotonic()) {
+            Decision::Use(live) => Boarding::Decided(Ok(live)),
+            Decision::Fail(error) => Boarding::Decided(Err(error)),
+            Decision::SignIn(cause) => {
+                let (sender, receiver) = watch::channel(None);
+                state.flight = Some(receiver.clone());
+                self.0.live.store(None);
+                let flight = Landing { session: self.clone(), epoch: state.epoch, sender, landed: false };
+                drop(state);
+                self.take_off(flight, cause);
+                Boarding::Flight(receiver)
+            }
+        }
+    }
+
+    fn take_off(&self, mut landing: Landing, cause: Cause) {
+        let way = self.way();
+        let sign_in = self.0.sign_in.clone();
+        let span = tracing::info_span!("sign_in", way = way.name, cause = cause.as_str());
+        let flight = async move {
+            let outcome = sign_in.sign_in().await;
+            landing.land(outcome);
+        };
+        tokio::spawn(flight.instrument(span));
+    }
+
+    /// Reports that the vendor refused this generation as dead. A late report about an older one changes nothing.
+    pub(crate) fn reject(&self, generation: u64) {
+        let mut state = self.lock();
+        if matches!(&state.phase, Phase::Live(live) if live.generation == generation) {
+            state.phase = Phase::Cold;
+            self.0.live.store(None);
+            tracing::info!(way = self.way().name, generation, "the vendor ended the session");
+        }
+    }
+
+    /// Ends the session at the vendor's, if there is one. The value stays usable: the next call signs in again, and a remembered
+    /// refusal is forgotten.
+    ///
+    /// Dropping a session does not sign out: it would have to wait, or to fail unseen.
+    ///
+    /// # Errors
+    /// The sign-out call's error. The session is forgotten here all the same, and idles out at the vendor's.
+    pub async fn sign_out(&self) -> Result<(), Error> {
+        let ended = {
+            let mut state = self.lock();
+            state.epoch += 1;
+            self.0.live.store(None);
+            std::mem::take(&mut state.phase)
+        };
+        match ended {
+            Phase::Live(live) if self.way().sign_out.is_some() => self.0.sign_in.sign_out(live.grant.clone()).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets a remembered refusal of the credentials, so that the next call tries to sign in again: after the login was unlocked,
+    /// say.
+    pub fn forget_refusal(&self) {
+        let mut state = self.lock();
+        if matches!(state.phase, Phase::Refused { .. }) {
+            state.phase = Phase::Cold;
+        }
+    }
+
+    /// How the session stands.
+    pub fn status(&self) -> Status {
+        let state = self.lock();
+        let live = match &state.phase {
+            Phase::Live(live) => Some(live),
+            Phase::Cold | Phase::Refused { .. } => None,
+        };
+        Status {
+            way: self.way().name,
+            generation: state.generation,
+            live: live.is_some(),
+            trusted: live.is_some_and(|live| live.trusted()),
+            idle: live.map(|live| live.idle(self.0.clock.now())),
+            refused: matches!(state.phase, Phase::Refused { .. }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that panics runs under the lock; were it to, the state would still be whole.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status().fmt(f)
+    }
+}
+
+enum Boarding {
+    Decided(Outcome),
+    Flight(Flight),
+}
+
+/// The duty of a sign-in under way to tell its outcome, even when its task is torn down.
+struct Landing {
+    session: Session,
+    epoch: u64,
+    sender: watch::Sender<Option<Outcome>>,
+    landed: bool,
+}
+
+impl Landing {
+    fn land(&mut self, outcome: Result<Grant, Error>) {
+        self.landed = true;
+        let shared = &self.session.0;
+        let mut state = self.session.lock();
+        let outcome = outcome.map(|grant| {
+            state.generation += 1;
+            Arc::new(Live::new(state.generation, grant, shared.clock.now()))
+        });
+        match &outcome {
+            Ok(live) => tracing::info!(generation = live.generation, "signed in"),
+            Err(error) => tracing::warn!(kind = error.kind(), "could not sign in"),
+        }
+        state.flight = None;
+        // Who waited gets the session either way. It is kept only if nobody signed out meanwhile.
+        if state.epoch == self.epoch {
+            state.phase = match &outcome {
+                Ok(live) => {
+                    shared.live.store(Some(live.clone()));
+                    Phase::Live(live.clone())
+                }
+                Err(error) => state::after_failure(error, shared.clock.monotonic()),
+            };
+        }
+        drop(state);
+        let _ = self.sender.send(Some(outcome));
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.land(Err(vanished(self.session.way())));
+        }
+    }
+}
+
+/// The sign-in's task was torn down: the runtime is shutting down, or the vendor module panicked.
+fn vanished(way: &'static Way) -> Error {
+    Error::Network {
+        operation: way.operation.unwrap_or("sign-in"),
+        source: Arc::new(std::io::Error::other("the sign-in was torn down before it had an outcome")),
+    }
+}

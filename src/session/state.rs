@@ -1,0 +1,215 @@
+//! The session's state, and the one decision about it: a pure function of the state and the time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::grant::Grant;
+use crate::error::Error;
+
+/// A session that the vendor granted.
+#[derive(Debug)]
+pub struct Live {
+    /// Counts the sign-ins of this session value; a refusal names the generation that it met.
+    pub generation: u64,
+    /// What calls present.
+    pub grant: Grant,
+    /// When it was granted.
+    pub since: SystemTime,
+    trusted: AtomicBool,
+    /// Milliseconds since 1970 of the last completed call.
+    last_used: AtomicU64,
+}
+
+impl Live {
+    pub(super) fn new(generation: u64, grant: Grant, now: SystemTime) -> Self {
+        let trusted = AtomicBool::new(grant.trusted.unwrap_or(false));
+        Self { generation, grant, since: now, trusted, last_used: AtomicU64::new(millis(now)) }
+    }
+
+    /// Notes a completed call: the idle time counts from here.
+    pub(crate) fn touch(&self, now: SystemTime) {
+        self.last_used.store(millis(now), Ordering::Relaxed);
+    }
+
+    /// How long no call has completed. Zero if the clock has gone back.
+    pub fn idle(&self, now: SystemTime) -> Duration {
+        Duration::from_millis(millis(now).saturating_sub(self.last_used.load(Ordering::Relaxed)))
+    }
+
+    /// Whether the session is MFA-trusted, as far as the vendor has said.
+    pub fn trusted(&self) -> bool {
+        self.trusted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_trusted(&self, trusted: bool) {
+        self.trusted.store(trusted, Ordering::Relaxed);
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Where a session stands.
+#[derive(Debug, Clone, Default)]
+pub enum Phase {
+    /// No session: never signed in, idled out, refused as dead, or signed out.
+    #[default]
+    Cold,
+    /// A session that was alive when last heard of.
+    Live(Arc<Live>),
+    /// The vendor refused the credentials or locked the login. Trying again would lock it or keep it locked.
+    Refused {
+        /// What every caller gets.
+        error: Error,
+        /// When it was refused, by the monotonic clock.
+        at: Duration,
+    },
+}
+
+/// How long things hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// The vendor's idle limit.
+    pub idle: Option<Duration>,
+    /// How much before the limit a session counts as gone.
+    pub margin: Duration,
+    /// How long a refusal of the credentials is remembered.
+    pub hold_off: Duration,
+}
+
+/// What to do for a caller who wants the session.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// Go with this one.
+    Use(Arc<Live>),
+    /// Sign in.
+    SignIn(Cause),
+    /// Tell the caller what was remembered.
+    Fail(Error),
+}
+
+/// Why a sign-in was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// There was none.
+    Cold,
+    /// It had idled for as long as the vendor allows.
+    Idle,
+    /// The hold-off after a refusal has passed.
+    HoldOffPassed,
+}
+
+impl Cause {
+    /// The word for logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Idle => "idle",
+            Self::HoldOffPassed => "hold-off-passed",
+        }
+    }
+}
+
+/// Decides, from the state and the two clocks alone.
+pub fn decide(phase: &Phase, terms: &Terms, now: SystemTime, monotonic: Duration) -> Decision {
+    match phase {
+        Phase::Cold => Decision::SignIn(Cause::Cold),
+        Phase::Live(live) if is_idle(live, terms, now) => Decision::SignIn(Cause::Idle),
+        Phase::Live(live) => Decision::Use(live.clone()),
+        Phase::Refused { at, .. } if monotonic.saturating_sub(*at) >= terms.hold_off => {
+            Decision::SignIn(Cause::HoldOffPassed)
+        }
+        Phase::Refused { error, .. } => Decision::Fail(error.clone()),
+    }
+}
+
+/// Whether the vendor has, or is about to have, ended the session for idleness.
+pub(super) fn is_idle(live: &Live, terms: &Terms, now: SystemTime) -> bool {
+    terms.idle.is_some_and(|limit| live.idle(now) >= limit.saturating_sub(terms.margin.min(limit / 2)))
+}
+
+/// What a failed sign-in leaves behind: a refusal of the credentials is remembered, everything else may pass.
+pub fn after_failure(error: &Error, monotonic: Duration) -> Phase {
+    match error {
+        Error::SignInRejected { .. } | Error::LockedOut { .. } => {
+            Phase::Refused { error: error.clone(), at: monotonic }
+        }
+        _ => Phase::Cold,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::Refusal;
+
+    const LIMIT: Duration = Duration::from_secs(35 * 60);
+    const TERMS: Terms =
+        Terms { idle: Some(LIMIT), margin: Duration::from_secs(10), hold_off: Duration::from_secs(3600) };
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
+    }
+
+    fn live() -> Arc<Live> {
+        Arc::new(Live::new(1, Grant::new([("session", "example".into())]).unwrap(), at(0)))
+    }
+
+    fn rejected() -> Error {
+        Error::SignInRejected { way: "developer-key", refusal: Box::new(Refusal::default()) }
+    }
+
+    #[test]
+    fn without_a_session_one_signs_in() {
+        assert!(matches!(decide(&Phase::Cold, &TERMS, at(0), Duration::ZERO), Decision::SignIn(Cause::Cold)));
+    }
+
+    #[test]
+    fn the_idle_limit_counts_from_the_last_completed_call() {
+        let live = live();
+        live.touch(at(1000));
+        let phase = Phase::Live(live);
+        assert!(matches!(decide(&phase, &TERMS, at(1000 + 35 * 60 - 11), Duration::ZERO), Decision::Use(_)));
+        assert!(matches!(
+            decide(&phase, &TERMS, at(1000 + 35 * 60 - 10), Duration::ZERO),
+            Decision::SignIn(Cause::Idle)
+        ));
+    }
+
+    #[test]
+    fn a_clock_that_went_back_does_not_end_a_session() {
+        let phase = Phase::Live(live());
+        assert!(matches!(decide(&phase, &TERMS, UNIX_EPOCH, Duration::ZERO), Decision::Use(_)));
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_until_the_hold_off_has_passed() {
+        let phase = after_failure(&rejected(), Duration::from_secs(5));
+        assert!(matches!(decide(&phase, &TERMS, at(0), Duration::from_secs(3604)), Decision::Fail(_)));
+        assert!(matches!(
+            decide(&phase, &TERMS, at(0), Duration::from_secs(3605)),
+            Decision::SignIn(Cause::HoldOffPassed)
+        ));
+    }
+
+    #[test]
+    fn a_fault_that_may_pass_is_not_remembered() {
+        let timeout = Error::Timeout { operation: "login", what: "the answer", limit: Duration::ZERO };
+        assert!(matches!(after_failure(&timeout, Duration::ZERO), Phase::Cold));
+    }
+
+    proptest! {
+        /// A session is used exactly while the vendor still holds it, less the margin; and for ever where there is no limit.
+        #[test]
+        fn used_exactly_within_the_limit(limit in proptest::option::of(1_u64..200_000), margin in 0_u64..100, idle in 0_u64..400_000) {
+            let terms = Terms { idle: limit.map(Duration::from_secs), margin: Duration::from_secs(margin), ..TERMS };
+            let decision = decide(&Phase::Live(live()), &terms, at(idle), Duration::ZERO);
+            let within = limit.is_none_or(|limit| idle * 2 < limit * 2 - (margin * 2).min(limit));
+            prop_assert_eq!(matches!(decision, Decision::Use(_)), within);
+        }
+    }
+}

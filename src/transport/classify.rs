@@ -1,0 +1,204 @@
+//! Reads an answer: a success, or which kind of refusal. By status and by the body's codes, as the spec's `x-answers` says.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::error::{Mismatch, Problem, Refusal};
+use crate::table::{Answers, Rule};
+
+/// What an answer is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The call was done.
+    Success,
+    /// It was refused.
+    Refused(Class, Refusal),
+    /// Neither: the answer is not one that the vendor documents.
+    Unreadable(Mismatch),
+}
+
+/// Why a call was refused, as far as it matters to what is done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    DeadSession,
+    Untrusted,
+    LockedOut,
+    RateLimited,
+    Passing,
+    Other,
+}
+
+/// The vendor's words are kept to this length, in characters: enough for every documented one, and no room for a page of HTML.
+const LONGEST_MESSAGE: usize = 300;
+
+/// No more problems than this are kept of one answer.
+const MOST_PROBLEMS: usize = 20;
+
+pub(crate) fn classify(answers: &Answers, status: u16, body: &[u8]) -> Verdict {
+    let ok = (200..300).contains(&status);
+    let json: Option<Value> = match answers.success {
+        None if ok => return Verdict::Success,
+        _ => serde_json::from_slice(body).ok(),
+    };
+    if ok && let Some((at, expected)) = answers.success {
+        match json.as_ref().and_then(|json| json.pointer(at)).map(scalar) {
+            None => {
+                return Verdict::Unreadable(Mismatch {
+                    path: path_of(at),
+                    detail: "nothing there tells whether the call was done".into(),
+                });
+            }
+            Some(found) if found == expected => return Verdict::Success,
+            Some(_) => {}
+        }
+    }
+    let refusal =
+        Refusal { status, problems: json.map(|json| problems(answers, &json)).unwrap_or_default(), needs_role: None };
+    Verdict::Refused(class(answers, &refusal), refusal)
+}
+
+/// The refusals that a body carries, or none if it does not look like one.
+pub(crate) fn problems(answers: &Answers, body: &Value) -> Vec<Problem> {
+    let at = body.pointer(answers.errors);
+    let entries: &[Value] = match at {
+        Some(Value::Array(entries)) => entries,
+        Some(entry @ Value::Object(_)) => std::slice::from_ref(entry),
+        _ => &[],
+    };
+    entries.iter().take(MOST_PROBLEMS).filter_map(|entry| problem(answers, entry)).collect()
+}
+
+fn problem(answers: &Answers, entry: &Value) -> Option<Problem> {
+    let code = answers.code.and_then(|at| entry.pointer(at)).and_then(Value::as_str).map(str::to_owned);
+    let message =
+        answers.message.iter().find_map(|at| entry.pointer(at).filter(|message| !message.is_null())).map(scalar);
+    if code.is_none() && message.is_none() {
+        return None;
+    }
+    let message: String = message
+        .unwrap_or_default()
+        .chars()
+        .take(LONGEST_MESSAGE)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    Some(Problem { code, message })
+}
+
+fn class(answers: &Answers, refusal: &Refusal) -> Class {
+    [
+        (answers.dead_session, Class::DeadSession),
+        (answers.untrusted, Class::Untrusted),
+        (answers.locked_out, Class::LockedOut),
+        (answers.rate_limited, Class::RateLimited),
+        (answers.passing, Class::Passing),
+    ]
+    .into_iter()
+    .find(|(rules, _)| rules.iter().any(|rule| holds(rule, refusal)))
+    .map_or(Class::Other, |(_, class)| class)
+}
+
+fn holds(rule: &Rule, refusal: &Refusal) -> bool {
+    let status = rule.status.is_none_or(|status| status == refusal.status);
+    let code = match rule.code {
+        Some(code) => refusal.codes().any(|found| found == code),
+        // A code says more than a status, so a status alone is heard only where no code speaks. A server's fault is one
+        // whatever it says of it.
+        None => refusal.status >= 500 || refusal.codes().next().is_none(),
+    };
+    status && code
+}
+
+fn scalar(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => Cow::Borrowed(text),
+        other => Cow::Owned(other.to_string()),
+    }
+}
+
+fn path_of(pointer: &str) -> String {
+    match pointer.trim_start_matches('/') {
+        "" => ".".to_owned(),
+        path => path.replace('/', "."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const fn code(code: &'static str) -> Rule {
+        Rule { status: None, code: Some(code) }
+    }
+    const fn status(status: u16) -> Rule {
+        Rule { status: Some(status), code: None }
+    }
+
+    const ARRAY: Answers = Answers {
+        success: None,
+        errors: "",
+        code: Some("/code"),
+        message: &["/message"],
+        dead_session: &[code("BDC_1109"), status(401)],
+        untrusted: &[code("BDC_1361")],
+        locked_out: &[code("BDC_1107")],
+        rate_limited: &[code("BDC_1144"), status(429)],
+        passing: &[status(500), status(503)],
+    };
+    const ENVELOPE: Answers = Answers {
+        success: Some(("/response_status", "0")),
+        errors: "/response_data",
+        code: Some("/error_code"),
+        message: &["/error_message"],
+        ..ARRAY
+    };
+
+    fn class_of(answers: &Answers, status: u16, body: &str) -> Class {
+        match classify(answers, status, body.as_bytes()) {
+            Verdict::Refused(class, _) => class,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_code_speaks_louder_than_a_status() {
+        assert_eq!(class_of(&ARRAY, 401, r#"[{"code":"BDC_1109"}]"#), Class::DeadSession);
+        assert_eq!(class_of(&ARRAY, 401, r#"[{"code":"BDC_1102"}]"#), Class::Other);
+        assert_eq!(class_of(&ARRAY, 401, ""), Class::DeadSession);
+        assert_eq!(class_of(&ARRAY, 422, r#"[{"code":"BDC_1144"}]"#), Class::RateLimited);
+        assert_eq!(class_of(&ARRAY, 503, "<html>"), Class::Passing);
+        assert_eq!(class_of(&ARRAY, 500, r#"[{"code":"BDC_1001"}]"#), Class::Passing);
+    }
+
+    #[test]
+    fn an_envelope_fails_inside_a_200() {
+        let refused =
+            r#"{"response_status":1,"response_data":{"error_code":"BDC_1109","error_message":"Session is invalid."}}"#;
+        assert_eq!(class_of(&ENVELOPE, 200, refused), Class::DeadSession);
+        assert_eq!(classify(&ENVELOPE, 200, br#"{"response_status":0}"#), Verdict::Success);
+        assert!(matches!(classify(&ENVELOPE, 200, b"<html>"), Verdict::Unreadable(_)));
+        assert!(matches!(classify(&ENVELOPE, 200, b""), Verdict::Unreadable(_)));
+    }
+
+    #[test]
+    fn one_answer_can_hold_several_problems() {
+        let Verdict::Refused(_, refusal) = classify(
+            &ARRAY,
+            400,
+            br#"[{"message":"address: must not be null"},{"code":"BDC_1108","message":"a\nb"},7]"#,
+        ) else {
+            panic!("refused");
+        };
+        assert_eq!(refusal.to_string(), "HTTP 400; address: must not be null; BDC_1108 a b");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_a_vendor_sends_makes_it_panic(status in 100_u16..600, body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = classify(&ARRAY, status, &body);
+            let _ = classify(&ENVELOPE, status, &body);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! An answer that has passed as a success, and how it is decoded.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::classify::problems;
+use crate::error::{Error, Mismatch, Refusal};
+use crate::table::Operation;
+
+/// A vendor's successful answer.
+#[derive(Debug)]
+pub struct Response {
+    pub(crate) operation: &'static Operation,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Payload,
+}
+
+/// Its body.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// Read to its end.
+    Whole(Bytes),
+    /// Still coming; the slots are held until it has come.
+    Stream(reqwest::Response, Vec<OwnedSemaphorePermit>),
+}
+
+impl Response {
+    /// The HTTP status, a 2xx.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body, as the vendor sent it.
+    ///
+    /// # Errors
+    /// `network` if a streamed body breaks off.
+    pub async fn bytes(self) -> Result<Bytes, Error> {
+        match self.payload {
+            Payload::Whole(bytes) => Ok(bytes),
+            Payload::Stream(answer, _slots) => answer.bytes().await.map_err(|error| Error::Network {
+                operation: self.operation.id,
+                source: std::sync::Arc::new(error.without_url()),
+            }),
+        }
+    }
+
+    /// The body as `T`.
+    ///
+    /// # Errors
+    /// `decode` with the JSON path; `vendor` if the body turns out to be a refusal inside a success.
+    pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let body: &[u8] = match &self.payload {
+            Payload::Whole(bytes) => bytes,
+            Payload::Stream(..) => &[],
+        };
+        // The common case pays nothing for the path.
+        serde_json::from_slice(body).map_err(|_| self.misfit::<T>(body))
+    }
+
+    fn misfit<T: DeserializeOwned>(&self, body: &[u8]) -> Error {
+        let answers = &self.operation.facts.answers;
+        let said = serde_json::from_slice(body).map(|body| problems(answers, &body)).unwrap_or_default();
+        if said.iter().any(|problem| problem.code.is_some()) {
+            let refusal = Refusal { status: self.status.as_u16(), problems: said, needs_role: None };
+            return Error::Vendor { operation: self.operation.id, refusal: Box::new(refusal) };
+        }
+        let Mismatch { path, detail } =
+            mismatch::<T>(body).unwrap_or_else(|| Mismatch { path: ".".into(), detail: "it does not fit".into() });
+        Error::Decode { operation: self.operation.id, path, detail }
+    }
+}
+
+/// Where `body` does not fit `T`, if it does not.
+pub(crate) fn mismatch<T: DeserializeOwned>(body: &[u8]) -> Option<Mismatch> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Some(Mismatch { path: ".".into(), detail: "the body is empty".into() });
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let error = match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Ok(_) => {
+            let error = json.end().err()?;
+            return Some(Mismatch { path: ".".into(), detail: describe(&error) });
+        }
+        Err(error) => error,
+    };
+    let path = error.path().to_string();
+    Some(Mismatch { detail: describe(error.inner()), path })
+}
+
+/// serde's words quote the value that did not fit, which may be anything, a session for one. Only the kind of it is kept.
+fn describe(error: &serde_json::Error) -> String {
+    use serde_json::error::Category;
+    match error.classify() {
+        Category::Syntax => format!("not JSON (line {}, column {})", error.line(), error.column()),
+        Category::Eof => "the JSON breaks off".to_owned(),
+        Category::Io => "the body cannot be read".to_owned(),
+        Category::Data => {
+            let words = error.to_string();
+            if words.starts_with("missing field") {
+                return words.split(" at line").next().unwrap_or_default().to_owned();
+            }
+            let kind = words.split(['"', '`', ',']).next().unwrap_or_default().trim_end();
+            let expected = words
+                .rsplit_once(", expected ")
+                .map(|(_, expected)| expected.split(" at line").next().unwrap_or_default());
+            match expected {
+                Some(expected) if kind.starts_with("invalid type") || kind.starts_with("invalid value") => {
+                    format!("{kind}, expected {expected}")
+                }
+                _ => "a value of another kind than the spec says".to_owned(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "only decoded")]
+    struct Row {
+        rows: Vec<Inner>,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "only decoded")]
+    struct Inner {
+        id: u32,
+    }
+
+    fn told(body: &str) -> String {
+        mismatch::<Row>(body.as_bytes()).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_mismatch_names_its_place_and_no_value() {
+        assert_eq!(
+            told(r#"{"rows":[{"id":1},{"id":"CANARY"}]}"#),
+            "at `rows[1].id`: invalid type: string, expected u32"
+        );
+        assert_eq!(
+            told(r#"{"rows":[{"id":77777}, {"id":-4}]}"#),
+            "at `rows[1].id`: invalid value: integer, expected u32"
+        );
+        assert_eq!(told(r#"{"rows":[{}]}"#), "at `rows[0]`: missing field `id`");
+        assert_eq!(told("<html>"), "at `.`: not JSON (line 1, column 1)");
+        assert_eq!(told(r#"{"rows":["#), "at `rows[0]`: the JSON breaks off");
+        assert_eq!(told(" "), "at `.`: the body is empty");
+        assert_eq!(told(r#"{"rows":[]} x"#), "at `.`: not JSON (line 1, column 13)");
+    }
+}

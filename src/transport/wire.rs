@@ -1,0 +1,187 @@
+//! One vendor's address, and the HTTP client that talks to it and to nobody else.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+use url::{Host, Url};
+
+use super::pace::Pacer;
+use super::policy::Policy;
+use crate::error::Error;
+use crate::session::clock::{Clock, SystemClock};
+
+/// How calls are made: the time limits and the clock.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Time limits and tries.
+    pub policy: Policy,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { policy: Policy::default(), clock: Arc::new(SystemClock::default()) }
+    }
+}
+
+/// An address of a vendor's.
+pub struct Wire {
+    base: String,
+    url: Url,
+    http: reqwest::Client,
+    settings: Settings,
+    pacer: Arc<Pacer>,
+}
+
+impl Wire {
+    /// A client for one address. `https` only; plain `http` goes to loopback and nowhere else. It may carry a path. Redirects are
+    /// never followed, cookies are not kept.
+    ///
+    /// # Errors
+    /// `config`, in words that name what is wrong with the address.
+    pub fn new(address: &str, settings: Settings) -> Result<Self, Error> {
+        Self::sharing(address, settings, Arc::default())
+    }
+
+    /// One more address of the same vendor, that counts calls together with `self`.
+    ///
+    /// # Errors
+    /// As [`Wire::new`].
+    pub fn beside(&self, address: &str) -> Result<Self, Error> {
+        Self::sharing(address, self.settings.clone(), self.pacer.clone())
+    }
+
+    fn sharing(address: &str, settings: Settings, pacer: Arc<Pacer>) -> Result<Self, Error> {
+        let url = check_address(address)?;
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .https_only(url.scheme() == "https")
+            .connect_timeout(settings.policy.connect)
+            .user_agent(concat!("ledgerkey/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::config(format!("the HTTP client cannot be made: {}", error.without_url())))?;
+        let base = url.as_str().trim_end_matches('/').to_owned();
+        Ok(Self { base, url, http, settings, pacer })
+    }
+
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(super) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// The clock of its settings.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.settings.clock
+    }
+
+    /// The policy of its settings.
+    pub fn policy(&self) -> &Policy {
+        &self.settings.policy
+    }
+
+    pub(super) fn pacer(&self) -> &Pacer {
+        &self.pacer
+    }
+
+    /// Credentials go to this address and to no other, whatever a request was built for.
+    pub(super) fn check_target(&self, target: &Url) -> Result<(), Error> {
+        let same = target.scheme() == self.url.scheme()
+            && target.host_str() == self.url.host_str()
+            && target.port_or_known_default() == self.url.port_or_known_default();
+        if same { Ok(()) } else { Err(Error::config("the request is for another host than this connection's")) }
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+fn check_address(address: &str) -> Result<Url, Error> {
+    // The address is not quoted where it may hold a password.
+    let url =
+        Url::parse(address.trim()).map_err(|error| Error::config(format!("the base address is not a URL: {error}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::config("the base address must not carry a user name or a password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Error::config("the base address must end with its path: no `?` and no `#`"));
+    }
+    match (url.scheme(), url.host()) {
+        ("https", Some(_)) => Ok(url),
+        ("http", Some(host)) if is_loopback(&host) => Ok(url),
+        ("http", Some(host)) => {
+            Err(Error::config(format!("plain http would show the credentials to the network: use https for {host}")))
+        }
+        (scheme, _) => {
+            Err(Error::config(format!("the base address must be an https URL with a host, not `{scheme}:`")))
+        }
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(ip) => IpAddr::V4(*ip).is_loopback(),
+        Host::Ipv6(ip) => IpAddr::V6(*ip).is_loopback(),
+    }
+}
+
+/// `Retry-After`, in seconds or as a date. Anything else is as if it were not there.
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match text.parse::<u64>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_and_loopback() {
+        for good in ["https://gateway.example/connect/", "http://127.0.0.1:1/x", "http://localhost", "http://[::1]:8"] {
+            assert!(check_address(good).is_ok(), "{good}");
+        }
+        for (bad, word) in [
+            ("http://gateway.example", "plain http"),
+            ("http://127.0.0.1.example.com", "plain http"),
+            ("ftp://x", "https"),
+            ("gateway.example", "not a URL"),
+            ("", "not a URL"),
+            ("https://user:CANARY@gateway.example", "password"),
+            ("https://gateway.example?token=CANARY", "`?`"),
+        ] {
+            let error = check_address(bad).unwrap_err().to_string();
+            assert!(error.contains(word) && !error.contains("CANARY"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn retry_after_in_its_two_forms() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(read("7"), Some(Duration::from_secs(7)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Duration::from_secs(30)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("-3"), None);
+        assert_eq!(read("soon"), None);
+    }
+}
