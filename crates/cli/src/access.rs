@@ -86,21 +86,7 @@ pub fn open(api_name: &str, way: Option<&str>, look_up: Lookup<'_>, settings: Se
 }
 
 fn open_bezala(way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<Connection, Error> {
-    let address = look_up("LEDGERKEY_BEZALA_URL").unwrap_or_else(|| bezala::PRODUCTION.to_owned());
-    let bezala = Bezala::at(&address, settings)?;
-    let get = |name: &str| required(look_up, name);
-    let email = get("BEZALA_EMAIL")?;
-    let access = match way {
-        "google" => bezala.session(bezala::Google { email, access_token: get("BEZALA_SSO_TOKEN")?.into() })?,
-        "microsoft" => bezala.session(bezala::Microsoft { email, access_token: get("BEZALA_SSO_TOKEN")?.into() })?,
-        "okta" => bezala.session(bezala::Okta {
-            email,
-            company_name: get("BEZALA_OKTA_COMPANY")?,
-            okta_url: get("BEZALA_OKTA_URL")?,
-            access_token: get("BEZALA_SSO_TOKEN")?.into(),
-        })?,
-        _ => bezala.session(bezala::Password { email, password: get("BEZALA_PASSWORD")?.into() })?,
-    };
+    let access = bezala_access(way, look_up, settings)?;
     let client = match look_up("BEZALA_COMPANY_ID") {
         None => access.api(),
         Some(company) => {
@@ -110,6 +96,28 @@ fn open_bezala(way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<Con
         }
     };
     Ok(client.inner().clone())
+}
+
+/// A Bezala user's access by this way, whatever the company.
+///
+/// # Errors
+/// As [`open`].
+pub fn bezala_access(way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<bezala::Access, Error> {
+    let address = look_up("LEDGERKEY_BEZALA_URL").unwrap_or_else(|| bezala::PRODUCTION.to_owned());
+    let bezala = Bezala::at(&address, settings)?;
+    let get = |name: &str| required(look_up, name);
+    let email = get("BEZALA_EMAIL")?;
+    match way {
+        "google" => bezala.session(bezala::Google { email, access_token: get("BEZALA_SSO_TOKEN")?.into() }),
+        "microsoft" => bezala.session(bezala::Microsoft { email, access_token: get("BEZALA_SSO_TOKEN")?.into() }),
+        "okta" => bezala.session(bezala::Okta {
+            email,
+            company_name: get("BEZALA_OKTA_COMPANY")?,
+            okta_url: get("BEZALA_OKTA_URL")?,
+            access_token: get("BEZALA_SSO_TOKEN")?.into(),
+        }),
+        _ => bezala.session(bezala::Password { email, password: get("BEZALA_PASSWORD")?.into() }),
+    }
 }
 
 fn open_bill(api: &str, way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<Connection, Error> {

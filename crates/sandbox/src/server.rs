@@ -77,6 +77,9 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>, mut stop: wa
 }
 
 /// Serves one request to a vendor: log, fault, limits, behaviour, fault, in this order.
+///
+/// A fault that answers in the vendor's place leaves the session as it was: its idle clock does not start again, because
+/// whether a refused call counts as activity no page says, and the shorter life is the one that a client must stand.
 async fn serve(shared: Arc<Shared>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, MOST_BYTES).collect().await else {
@@ -102,7 +105,11 @@ async fn serve(shared: Arc<Shared>, request: Request<Body>) -> Response<Body> {
         body: body.to_bytes(),
         now: shared.clock.millis(),
     };
-    answer(&shared, call).await
+    // On a task of its own: a vendor goes on with what it was asked, whether or not the client is still there.
+    match tokio::spawn(async move { answer(&shared, call).await }).await {
+        Ok(response) => response,
+        Err(_) => plain(500, "the sandbox failed on this request"),
+    }
 }
 
 async fn answer(shared: &Arc<Shared>, mut call: Call) -> Response<Body> {
@@ -143,16 +150,23 @@ async fn answer(shared: &Arc<Shared>, mut call: Call) -> Response<Body> {
         }
         call.now = shared.clock.millis();
         let done = shared.world().act(&call);
+        let touch = |under: &Under| {
+            // An idle limit counts from the last completed call, not from its arrival.
+            if let Some(session) = &under.touch {
+                shared.world().bill.touch(session, shared.clock.millis());
+            }
+        };
+        touch(&done.1);
         if let Some(Effect::Delay(by)) = &effect {
+            // Noted before the clock moves: who gives up on the call at that moment finds it in the log.
+            let response = note.down(&call, Some(&done.0), &done.1).respond();
             if shared.clock.is_real() {
                 tokio::time::sleep(*by).await;
             } else {
                 shared.clock.advance(*by);
             }
-        }
-        // An idle limit counts from the last completed call, not from its arrival.
-        if let Some(session) = &done.1.touch {
-            shared.world().bill.touch(session, shared.clock.millis());
+            touch(&done.1);
+            return response;
         }
         done
         // The slot is free before the answer leaves: who has the answer may send the next request.

@@ -76,3 +76,28 @@ fn midnight(date: Date) -> Millis {
 fn format(at: Millis, form: &str) -> String {
     Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH).strftime(form).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_of_both_vendors() {
+        let at = parse("2026-12-30T23:15:23.127+00:00").unwrap();
+        assert_eq!(bill_v3(at), "2026-12-30T23:15:23.127+00:00");
+        assert_eq!(bill_v2(at), "2026-12-30T23:15:23.127+0000");
+        assert_eq!(zulu(at), "2026-12-30T23:15:23.127Z");
+        assert_eq!(parse(&bill_v2(at)), Some(at));
+        assert_eq!(parse("2026-12-30T23:15:23"), Some(at - 127));
+        assert_eq!(parse("2026-12-30"), parse_slashed("30/12/2026"));
+        assert_eq!(parse("2026-12-30"), parse_compact("20261230"));
+        assert_eq!([parse("soon"), parse("2026-13-01"), parse_slashed("1/2"), parse_compact("2026123x")], [None; 4]);
+    }
+
+    #[test]
+    fn durations_of_iso_8601() {
+        assert_eq!(duration("PT36M"), Ok(Duration::from_secs(36 * 60)));
+        assert_eq!(duration("P30D"), Ok(Duration::from_secs(30 * 86_400)));
+        assert!(duration("36").is_err() && duration("-PT1M").is_err() && duration("P1M").is_err());
+    }
+}

@@ -42,14 +42,9 @@ impl Call {
         self.query(name).filter(|value| !value.is_empty())
     }
 
-    /// The placeholder's value; paths here have at most two, and the last one names the object itself.
-    pub fn last_slot(&self) -> &str {
-        let end = self.path.trim_end_matches('/');
-        self.slots
-            .values()
-            .find(|value| end.ends_with(value.as_str()))
-            .or(self.slots.values().next())
-            .map_or("", String::as_str)
+    /// The value of the path's only placeholder: the id of the object itself.
+    pub fn id(&self) -> &str {
+        self.slots.values().next().map_or("", String::as_str)
     }
 
     /// The body as a JSON object.

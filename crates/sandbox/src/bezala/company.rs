@@ -82,7 +82,7 @@ impl Company {
             "createTransaction" => self.create_transaction(call, caller, ids),
             "getExpenses" => Ok(self.overview(caller)),
             "listTrips" => self.list_expenses(call, caller, &self.trips),
-            "getTrip" => match self.trips.get(call.last_slot()).filter(|row| own(row, caller)) {
+            "getTrip" => match self.trips.get(call.id()).filter(|row| own(row, caller)) {
                 Some(row) => Ok(Reply::done(200, &Value::Object(row.clone()))),
                 None => Err(refuse(404, "Not found")),
             },
@@ -94,7 +94,7 @@ impl Company {
                 let rows = self.filtered_bills(call)?;
                 SKIPPABLE.array(call, rows)
             }
-            "getBill" => match self.bills.get(call.last_slot()) {
+            "getBill" => match self.bills.get(call.id()) {
                 Some(row) => Ok(Reply::done(200, &Value::Object(row.clone()))),
                 None => Err(refuse(404, "Not found")),
             },

@@ -161,7 +161,7 @@ impl Company {
             let hundredths = entry.get("distance").and_then(cents).unwrap_or_default();
             // 0.55 a kilometre, a round figure of the sandbox's own.
             let cost = hundredths * 55 / 100;
-            total += cost;
+            total = i64::saturating_add(total, cost);
             let distance = entry.get("distance").map(text).and_then(|text| text.parse::<f64>().ok());
             entries.push(json!({
                 "id": ids.next(), "trip_transaction_id": id, "distance": distance, "number_of_people": entry.get("number_of_people").map(text),
@@ -183,7 +183,7 @@ impl Company {
     }
 
     pub(super) fn approve_trip(&mut self, call: &Call, caller: &Caller) -> Result<Reply, Reply> {
-        let id = call.slots.values().next().map_or("", String::as_str);
+        let id = call.id();
         let row = self.trips.get_mut(id).filter(|row| own(row, caller)).ok_or_else(|| refuse(404, "Not found"))?;
         if !caller.sees_all() {
             return Err(refuse(403, "You are not authorized to perform this action."));
@@ -269,7 +269,7 @@ impl Company {
                 &[("user_id", "user_id"), ("state", "state"), ("expense_account_id", "expense_account_id")],
             );
             if !one.is_empty() {
-                total += line.get("taxable").and_then(cents).unwrap_or_default();
+                total = i64::saturating_add(total, line.get("taxable").and_then(cents).unwrap_or_default());
             }
             rows.extend(one);
         }

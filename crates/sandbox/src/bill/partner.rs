@@ -55,7 +55,7 @@ impl Bill {
         let organization = call.header("organizationid").ok_or_else(|| Refusal::missing("organizationId"))?.to_owned();
         self.under.organization = Some(organization.clone());
         let users = self.partner.users.get_mut(&organization).ok_or_else(|| Refusal::unknown("organization"))?;
-        let id = call.slots.values().next().map_or("", String::as_str);
+        let id = call.id();
         match call.op.as_str() {
             "listPartnerUsers" => {
                 let fields = [

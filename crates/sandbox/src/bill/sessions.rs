@@ -265,11 +265,8 @@ impl Bill {
             self.count_sign_in(key, now)?;
         }
         let wrong = || Refusal::coded(401, "BDC_1101");
-        let login = self
-            .logins
-            .get_mut(*name)
-            .filter(|login| kinds.contains(&login.kind) || (login.kind == Kind::Console && !partner));
-        let login = login.ok_or_else(wrong)?;
+        let login =
+            self.logins.get_mut(*name).filter(|login| (login.kind == Kind::Partner) == partner).ok_or_else(wrong)?;
         if login.locked {
             return Err(Refusal::coded(401, "BDC_1110"));
         }

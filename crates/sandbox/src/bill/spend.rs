@@ -92,7 +92,7 @@ impl Bill {
                 Some(user) => Ok(Reply::done(200, &Value::Object(user.clone()))),
                 None => Err(Refusal::unknown("user")),
             },
-            "getBudget" => match either(&mut spend.budgets, call.last_slot()) {
+            "getBudget" => match either(&mut spend.budgets, call.id()) {
                 Some(budget) => Ok(Reply::done(200, &Value::Object(budget.clone()))),
                 None => Err(Refusal::unknown("budget")),
             },
@@ -108,7 +108,7 @@ impl Bill {
             }
             "updateBudget" => {
                 let mut change = body(call)?;
-                let budget = either(&mut spend.budgets, call.last_slot()).ok_or_else(|| Refusal::unknown("budget"))?;
+                let budget = either(&mut spend.budgets, call.id()).ok_or_else(|| Refusal::unknown("budget"))?;
                 for own in ["id", "uuid", "currentPeriod"] {
                     change.remove(own);
                 }

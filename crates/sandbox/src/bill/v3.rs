@@ -72,13 +72,16 @@ impl Bill {
                 Ok(Reply::done(201, &Value::Object(row)))
             }
             Deed::Get => {
-                let row = books.table(shelf).get(call.last_slot()).ok_or_else(|| Refusal::unknown(shelf.name()))?;
+                let row = books.table(shelf).get(call.id()).ok_or_else(|| Refusal::unknown(shelf.name()))?;
                 Ok(Reply::done(200, &Value::Object(row.clone())))
             }
             Deed::Update => {
-                let change = body(call)?;
-                let row =
-                    books.table_mut(shelf).get_mut(call.last_slot()).ok_or_else(|| Refusal::unknown(shelf.name()))?;
+                let mut change = body(call)?;
+                // Bank data cannot be patched, only deleted and made anew (BILL's pages, since 2024-09-03).
+                if let Some(paid) = change.get_mut("paymentInformation").and_then(Value::as_object_mut) {
+                    paid.remove("bankAccount");
+                }
+                let row = books.table_mut(shelf).get_mut(call.id()).ok_or_else(|| Refusal::unknown(shelf.name()))?;
                 let mut changed = row.clone();
                 merge(&mut changed, change);
                 let problems = shelf.problems(&changed);
@@ -96,7 +99,7 @@ impl Bill {
             }
             // Repeatable without an error (observed by integrators).
             Deed::Archive(archived) => {
-                let id = call.slots.values().next().map_or("", String::as_str);
+                let id = call.id();
                 let row = books.table_mut(shelf).get_mut(id).ok_or_else(|| Refusal::unknown(shelf.name()))?;
                 if row.get("archived") != Some(&Value::Bool(*archived)) {
                     row.insert("archived".to_owned(), Value::Bool(*archived));

@@ -1,0 +1,67 @@
+# The door to every chore. What has to hold before a change is taken is written down in .ci/run; the recipes here call it.
+
+# Lists the chores.
+default:
+    @just --list --unsorted
+
+# Runs the tests; arguments go to cargo: `just test -p ledgerkey-codegen`.
+test *args="--workspace":
+    cargo test --locked {{ args }}
+
+# Formats everything.
+fmt:
+    cargo fmt --all
+
+# Checks the format, and clippy on every target.
+lint:
+    bash .ci/run format lint
+
+# Builds the documentation; a broken link is an error.
+doc:
+    bash .ci/run doc
+
+# Checks docs/foreign-types.md against the public API.
+foreign-types:
+    bash .ci/run foreign-types
+
+# Checks the library with each set of features.
+features:
+    bash .ci/run features
+
+# Checks licences, duplicates and sources of the dependencies.
+deny:
+    bash .ci/run deny
+
+# Checks the dependencies against the advisory database, which is fetched.
+advisories:
+    cargo deny --locked check advisories
+
+# Checks the declared Rust version against the dependencies'.
+msrv:
+    bash .ci/run msrv
+
+# Lints every spec, and generates from it.
+spec:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    failed=0
+    for spec in specs/*.yaml; do
+        if cargo run --locked -q -p ledgerkey-codegen --example generate "$spec" >/dev/null; then echo "$spec: good"; else failed=1; fi
+    done
+    exit "$failed"
+
+# Prints what one spec is generated into: `just generated specs/bill.yaml`.
+generated spec:
+    @cargo run --locked -q -p ledgerkey-codegen --example generate {{ spec }}
+
+# Takes every way to sign in through its whole life, in the sandbox.
+tour *args:
+    cargo run --locked -q -- tour {{ args }}
+
+# Serves both vendors on a loopback port until stopped.
+sandbox *args:
+    cargo run --locked -q -- sandbox {{ args }}
+
+# Everything that has to hold before a change is taken.
+ci:
+    bash .ci/run
