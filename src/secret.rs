@@ -67,14 +67,81 @@ impl<'de> Deserialize<'de> for Secret {
 }
 
 /// Replaces known secrets in words that came from outside, before they are kept or shown: a vendor's error text may quote what it
-/// was sent.
+/// was sent, as it was sent or as it was written on the wire.
 pub(crate) fn scrub<'s>(mut text: String, secrets: impl IntoIterator<Item = &'s Secret>) -> String {
-    for secret in secrets {
-        let secret = secret.expose();
+    let mut forms: Vec<Zeroizing<String>> = secrets.into_iter().flat_map(forms).collect();
+    // The longest first: were one secret the beginning of another, the rest of the other would be left.
+    forms.sort_unstable_by_key(|form| std::cmp::Reverse(form.len()));
+    for form in forms {
         // A text of one or two characters is in everything; it also hides nothing.
-        if secret.len() > 2 && text.contains(secret) {
-            text = text.replace(secret, "[secret]");
+        if form.len() > 2 {
+            text = hide(text, &form);
         }
     }
     text
+}
+
+/// A secret as a vendor may quote it: plain, in a JSON string, in a form or a URL, in HTML; with or without the space around it.
+fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
+    let plain = secret.expose();
+    let mut forms = vec![plain.to_owned(), plain.trim().to_owned()];
+    if !plain.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let json = serde_json::Value::from(plain).to_string();
+        let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
+        forms.push(json.chars().map(|c| if c.is_ascii() { c.to_string() } else { utf16(c) }).collect());
+        forms.extend([json.replace('/', r"\/"), json]);
+        let form: String = url::form_urlencoded::byte_serialize(plain.as_bytes()).collect();
+        forms.extend([form.replace('+', "%20"), form]);
+        forms.push(percent_encoding::utf8_percent_encode(plain, percent_encoding::NON_ALPHANUMERIC).to_string());
+        let html = plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        forms.extend([html.replace('\'', "&#39;"), html.replace('\'', "&#x27;"), html]);
+    }
+    forms.into_iter().map(Zeroizing::new).collect()
+}
+
+/// As JSON of ASCII alone writes it.
+fn utf16(c: char) -> String {
+    c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!(r"\u{unit:04x}")).collect()
+}
+
+/// Whatever the case: `%3c` and `%3C` are one, and a vendor may shout.
+fn hide(text: String, form: &str) -> String {
+    let (lower, form) = (Zeroizing::new(text.to_ascii_lowercase()), Zeroizing::new(form.to_ascii_lowercase()));
+    let mut hidden = String::new();
+    let mut from = 0;
+    for (at, found) in lower.match_indices(form.as_str()) {
+        hidden.push_str(text.get(from..at).unwrap_or_default());
+        hidden.push_str("[secret]");
+        from = at + found.len();
+    }
+    if from == 0 { text } else { hidden + text.get(from..).unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_taken_out_in_each_form_that_a_vendor_may_quote_it_in() {
+        let secret = Secret::from(r#" pa"ss&w<ö>/d "#);
+        for quoted in [
+            r#"bad: pa"ss&w<ö>/d!"#,
+            r#"bad:  PA"SS&W<ö>/D !"#,
+            r#"{"secret":" pa\"ss&w<ö>/d "}"#,
+            r#"{"secret":" pa\"ss&w<ö>\/d "}"#,
+            r#"{"secret":" pa\"ss&w<\u00f6>/d "}"#,
+            "secret=+pa%22ss%26w%3C%C3%B6%3E%2Fd+&x",
+            "secret=%20pa%22ss%26w%3c%c3%b6%3e%2fd%20&x",
+            "<b> pa&quot;ss&amp;w&lt;ö&gt;/d </b>",
+        ] {
+            let scrubbed = scrub(quoted.to_owned(), [&secret]);
+            assert!(scrubbed.contains("[secret]") && !scrubbed.contains("pa"), "{quoted} {scrubbed}");
+        }
+    }
+
+    #[test]
+    fn where_one_secret_begins_another_nothing_of_the_other_is_left() {
+        let secrets = [Secret::from("abc"), Secret::from("abcdef")];
+        assert_eq!(scrub("abcdef abc".to_owned(), &secrets), "[secret] [secret]");
+    }
 }

@@ -57,10 +57,11 @@ impl OneCall {
         Ok(grant)
     }
 
-    /// A refusal of the call that signs in is one of the credentials. A fault of the server's is not.
+    /// A refusal of the call that signs in is one of the credentials; BILL's v2 refuses inside a 200. A redirect and a fault of the
+    /// server's are not.
     fn rejected(&self, error: Error) -> Error {
         match error {
-            Error::Vendor { refusal, .. } if refusal.status < 500 => {
+            Error::Vendor { refusal, .. } if matches!(refusal.status, 200..300 | 400..500) => {
                 Error::SignInRejected { way: self.way.name, refusal }
             }
             other => other,

@@ -272,3 +272,6 @@ fn vanished(way: &'static Way) -> Error {
         source: Arc::new(std::io::Error::other("the sign-in was torn down before it had an outcome")),
     }
 }
+
+#[cfg(test)]
+mod tests;

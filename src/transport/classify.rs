@@ -29,9 +29,6 @@ pub(crate) enum Class {
     Other,
 }
 
-/// The vendor's words are kept to this length, in characters: enough for every documented one, and no room for a page of HTML.
-const LONGEST_MESSAGE: usize = 300;
-
 /// No more problems than this are kept of one answer.
 const MOST_PROBLEMS: usize = 20;
 
@@ -58,7 +55,7 @@ pub(crate) fn classify(answers: &Answers, status: u16, body: &[u8]) -> Verdict {
     Verdict::Refused(class(answers, &refusal), refusal)
 }
 
-/// The refusals that a body carries, or none if it does not look like one.
+/// The refusals that a body carries, in the vendor's own words, or none if it does not look like one.
 pub(crate) fn problems(answers: &Answers, body: &Value) -> Vec<Problem> {
     let at = body.pointer(answers.errors);
     let entries: &[Value] = match at {
@@ -76,13 +73,7 @@ fn problem(answers: &Answers, entry: &Value) -> Option<Problem> {
     if code.is_none() && message.is_none() {
         return None;
     }
-    let message: String = message
-        .unwrap_or_default()
-        .chars()
-        .take(LONGEST_MESSAGE)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    Some(Problem { code, message })
+    Some(Problem { code, message: message.unwrap_or_default().into_owned() })
 }
 
 fn class(answers: &Answers, refusal: &Refusal) -> Class {
@@ -191,7 +182,7 @@ mod tests {
         ) else {
             panic!("refused");
         };
-        assert_eq!(refusal.to_string(), "HTTP 400; address: must not be null; BDC_1108 a b");
+        assert_eq!(refusal.to_string(), "HTTP 400; address: must not be null; BDC_1108 a\nb");
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 
 mod attach;
 pub(crate) mod classify;
+pub(crate) mod hide;
 pub(crate) mod pace;
 pub(crate) mod policy;
 pub(crate) mod response;
@@ -20,12 +21,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use self::classify::{Class, Verdict, classify};
+use self::hide::Hide;
 use self::pace::{Account, Slots};
 use self::policy::{Fate, Next, next};
 use self::response::{Payload, Response};
 use self::wire::Wire;
 use crate::error::{Error, Mismatch, Refusal};
-use crate::secret::{Secret, scrub};
+use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::clock::Clock;
 use crate::session::grant::{Pending, SignIn};
@@ -42,8 +44,8 @@ struct Shared {
     session: Option<Session>,
     slots: Vec<Slots>,
     gate: Option<Arc<dyn Gate>>,
-    /// What the vendor is told at sign-in, so that it can be taken out of the vendor's words.
-    secrets: Vec<Secret>,
+    /// What the vendor is told beside the session.
+    hide: Hide,
 }
 
 /// Has to be passed before a call of an operation that runs in a company.
@@ -69,7 +71,7 @@ impl Connection {
     /// `account` says whose calls these are, for the limits that the vendor counts; `secrets` are what it may quote in a refusal.
     pub fn new(wire: Arc<Wire>, api: &'static Api, account: &Account, secrets: Vec<Secret>) -> Self {
         let slots = wire.pacer().slots(api, account);
-        Self(Arc::new(Shared { wire, session: None, slots, gate: None, secrets }))
+        Self(Arc::new(Shared { wire, session: None, slots, gate: None, hide: Hide::new(secrets) }))
     }
 
     /// The same connection under a session.
@@ -80,6 +82,11 @@ impl Connection {
     /// The same connection behind a gate.
     pub fn with_gate(&self, gate: Arc<dyn Gate>) -> Self {
         Self(Arc::new(Shared { gate: Some(gate), ..(*self.0).clone() }))
+    }
+
+    /// The same connection, which takes these too out of the vendor's words.
+    pub fn hiding(&self, secrets: impl IntoIterator<Item = Secret>) -> Self {
+        Self(Arc::new(Shared { hide: self.0.hide.and(secrets), ..(*self.0).clone() }))
     }
 
     /// The base address, without a slash at the end.
@@ -156,10 +163,11 @@ impl Connection {
                 .try_clone()
                 .ok_or_else(|| Error::config(format!("{}: its body cannot be sent twice", operation.id)))?;
             let failure = match self.attempt(operation, again, live.as_deref(), schemes, permits, &deadline).await {
-                Ok(response) => {
+                Ok(mut response) => {
                     if let Some(live) = &live {
                         live.touch(clock.now());
                     }
+                    response.hide = self.0.hide.with(live);
                     return Ok(response);
                 }
                 Err(failure) => failure,
@@ -187,12 +195,12 @@ impl Connection {
                 Failure::Broken { fate, .. } => (*fate, None),
                 Failure::TimedOut(_) => (Fate::Unknown, None),
                 Failure::Refused { .. } | Failure::Unreadable(_) => {
-                    return Err(self.error(operation, failure, live.as_deref()));
+                    return Err(self.error(operation, failure, live.as_ref()));
                 }
             };
             let decision = next(operation, fate, tries, policy);
             let wait = policy.back_off(tries + 1, retry_after, rand::random());
-            let error = self.error(operation, failure, live.as_deref());
+            let error = self.error(operation, failure, live.as_ref());
             match decision {
                 Next::Ambiguous => {
                     return Err(Error::Ambiguous { operation: operation.id, source: Box::new(error) });
@@ -253,7 +261,7 @@ impl Connection {
                 }
                 _ => Payload::Whole(answer.bytes().await?),
             };
-            Ok(Response { operation, status, headers, payload })
+            Ok(Response { operation, status, headers, payload, hide: Hide::default() })
         };
         // The limit is polled first: when both are there at once, the time is over.
         let response = match select(wire.clock().limit(limit), pin!(answer)).await {
@@ -284,15 +292,11 @@ impl Connection {
         }
     }
 
-    fn error(&self, operation: &'static Operation, failure: Failure, live: Option<&Live>) -> Error {
+    fn error(&self, operation: &'static Operation, failure: Failure, live: Option<&Arc<Live>>) -> Error {
         let id = operation.id;
         match failure {
             Failure::Refused { class, mut refusal, retry_after } => {
-                let secrets = || self.0.secrets.iter().chain(live.iter().flat_map(|live| live.grant.secrets()));
-                for problem in &mut refusal.problems {
-                    problem.message = scrub(std::mem::take(&mut problem.message), secrets());
-                    problem.code = problem.code.take().map(|code| scrub(code, secrets()));
-                }
+                self.0.hide.with(live.cloned()).in_refusal(&mut refusal);
                 let refusal = Box::new(refusal);
                 let way = self.0.session.as_ref().map(Session::way);
                 match class {

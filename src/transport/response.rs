@@ -1,25 +1,37 @@
 //! An answer that has passed as a success, and how it is decoded.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::classify::problems;
+use super::hide::Hide;
 use crate::error::{Error, Mismatch, Refusal};
 use crate::table::Operation;
 
 /// A vendor's successful answer.
-#[derive(Debug)]
 pub struct Response {
     pub(crate) operation: &'static Operation,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
+    pub(crate) hide: Hide,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A sign-in's body and a cookie are sessions.
+        f.debug_struct("Response")
+            .field("operation", &self.operation)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Its body.
-#[derive(Debug)]
 pub(crate) enum Payload {
     /// Read to its end.
     Whole(Bytes),
@@ -64,12 +76,14 @@ impl Response {
         let answers = &self.operation.facts.answers;
         let said = serde_json::from_slice(body).map(|body| problems(answers, &body)).unwrap_or_default();
         if said.iter().any(|problem| problem.code.is_some()) {
-            let refusal = Refusal { status: self.status.as_u16(), problems: said, needs_role: None };
+            let mut refusal = Refusal { status: self.status.as_u16(), problems: said, needs_role: None };
+            self.hide.in_refusal(&mut refusal);
             return Error::Vendor { operation: self.operation.id, refusal: Box::new(refusal) };
         }
         let Mismatch { path, detail } =
             mismatch::<T>(body).unwrap_or_else(|| Mismatch { path: ".".into(), detail: "it does not fit".into() });
-        Error::Decode { operation: self.operation.id, path, detail }
+        // The keys of a map are the vendor's words.
+        Error::Decode { operation: self.operation.id, path: self.hide.in_text(path), detail }
     }
 }
 
@@ -147,7 +161,7 @@ mod tests {
         );
         assert_eq!(told(r#"{"rows":[{}]}"#), "at `rows[0]`: missing field `id`");
         assert_eq!(told("<html>"), "at `.`: not JSON (line 1, column 1)");
-        assert_eq!(told(r#"{"rows":["#), "at `rows[0]`: the JSON breaks off");
+        assert_eq!(told(r#"{"rows":["#), "at `rows`: the JSON breaks off");
         assert_eq!(told(" "), "at `.`: the body is empty");
         assert_eq!(told(r#"{"rows":[]} x"#), "at `.`: not JSON (line 1, column 13)");
     }

@@ -1,0 +1,221 @@
+//! The session where tasks and threads meet, over a vendor that answers when it is told to.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use tokio::sync::Semaphore;
+
+use super::clock::Wait;
+use super::grant::Pending;
+use super::*;
+use crate::error::Refusal;
+
+static WAY: Way = Way {
+    name: "example",
+    summary: "",
+    operation: Some("login"),
+    session: "/session",
+    trusted: None,
+    user: None,
+    provides: &["session"],
+    idle: Some(Duration::from_secs(2100)),
+    sign_out: Some("logout"),
+    source: "",
+};
+
+/// Answers a sign-in each time a permit is given, by what `answer` says.
+struct OnDemand {
+    permits: Semaphore,
+    sign_ins: AtomicUsize,
+    sign_outs: AtomicUsize,
+    answer: fn(usize) -> Result<Grant, Error>,
+}
+
+impl OnDemand {
+    fn new(permits: usize, answer: fn(usize) -> Result<Grant, Error>) -> Arc<Self> {
+        Arc::new(Self { permits: Semaphore::new(permits), sign_ins: 0.into(), sign_outs: 0.into(), answer })
+    }
+
+    fn sign_ins(&self) -> usize {
+        self.sign_ins.load(Ordering::SeqCst)
+    }
+}
+
+impl SignIn for OnDemand {
+    fn way(&self) -> &'static Way {
+        &WAY
+    }
+
+    fn sign_in(&self) -> Pending<'_, Grant> {
+        let number = self.sign_ins.fetch_add(1, Ordering::SeqCst) + 1;
+        Box::pin(async move {
+            self.permits.acquire().await.expect("open").forget();
+            (self.answer)(number)
+        })
+    }
+
+    fn sign_out(&self, _: Grant) -> Pending<'_, ()> {
+        self.sign_outs.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Stands still.
+#[derive(Debug)]
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+    fn sleep(&self, _: Duration) -> Wait {
+        Box::pin(std::future::pending())
+    }
+    fn limit(&self, _: Duration) -> Wait {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn granted(number: usize) -> Result<Grant, Error> {
+    Grant::new([("session", format!("session-{number}").into())])
+}
+
+fn rejected(_: usize) -> Result<Grant, Error> {
+    Err(Error::SignInRejected { way: "example", refusal: Box::new(Refusal::default()) })
+}
+
+fn session(vendor: &Arc<OnDemand>) -> Session {
+    Session::new(vendor.clone(), Arc::new(Stopped), Duration::from_secs(10), Duration::from_secs(3600))
+}
+
+/// Starts callers, and waits until each of them waits for the sign-in.
+async fn waiting(session: &Session, callers: usize) -> Vec<tokio::task::JoinHandle<Result<Arc<Live>, Error>>> {
+    let started = Arc::new(Semaphore::new(0));
+    let tasks = (0..callers).map(|_| {
+        let (session, started) = (session.clone(), started.clone());
+        tokio::spawn(async move {
+            let mut acquiring = Box::pin(session.acquire());
+            let first = futures_util::poll!(&mut acquiring);
+            started.add_permits(1);
+            match first {
+                std::task::Poll::Ready(outcome) => outcome,
+                std::task::Poll::Pending => acquiring.await,
+            }
+        })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    started.acquire_many(u32::try_from(callers).unwrap()).await.unwrap().forget();
+    tasks
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_callers_make_one_sign_in() {
+    let vendor = OnDemand::new(0, granted);
+    let session = session(&vendor);
+    let callers = waiting(&session, 1000).await;
+    vendor.permits.add_permits(1);
+    for caller in callers {
+        assert_eq!(caller.await.unwrap().unwrap().generation, 1);
+    }
+    assert_eq!(vendor.sign_ins(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_sign_in_fails_once_for_all_and_is_remembered() {
+    let vendor = OnDemand::new(0, rejected);
+    let session = session(&vendor);
+    let callers = waiting(&session, 200).await;
+    vendor.permits.add_permits(1);
+    for caller in callers {
+        assert_eq!(caller.await.unwrap().unwrap_err().kind(), "sign-in-rejected");
+    }
+    assert!(session.acquire().await.is_err());
+    assert!(session.status().refused);
+    assert_eq!(vendor.sign_ins(), 1);
+    session.forget_refusal();
+    vendor.permits.add_permits(1);
+    assert!(session.acquire().await.is_err());
+    assert_eq!(vendor.sign_ins(), 2);
+}
+
+#[tokio::test]
+async fn a_leader_who_goes_away_strands_nobody() {
+    let vendor = OnDemand::new(0, granted);
+    let session = session(&vendor);
+    let mut callers = waiting(&session, 1).await;
+    callers.extend(waiting(&session, 2).await);
+    callers.remove(0).abort();
+    vendor.permits.add_permits(1);
+    for caller in callers {
+        assert!(caller.await.unwrap().is_ok());
+    }
+    assert_eq!(vendor.sign_ins(), 1);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_nobody_waits_for_any_more_is_there_for_the_next() {
+    let vendor = OnDemand::new(0, granted);
+    let session = session(&vendor);
+    waiting(&session, 3).await.iter().for_each(|caller| caller.abort());
+    vendor.permits.add_permits(1);
+    assert_eq!(session.acquire().await.unwrap().generation, 1);
+    assert_eq!(vendor.sign_ins(), 1);
+}
+
+#[tokio::test]
+async fn a_late_refusal_of_an_old_session_does_not_end_the_new_one() {
+    let vendor = OnDemand::new(9, granted);
+    let session = session(&vendor);
+    let old = session.acquire().await.unwrap();
+    session.reject(old.generation);
+    let new = session.acquire().await.unwrap();
+    session.reject(old.generation);
+    assert_eq!(session.acquire().await.unwrap().generation, new.generation);
+    assert_eq!(vendor.sign_ins(), 2);
+}
+
+#[tokio::test]
+async fn signing_out_during_a_sign_in_leaves_no_session_behind() {
+    let vendor = OnDemand::new(0, granted);
+    let session = session(&vendor);
+    let callers = waiting(&session, 1).await;
+    session.sign_out().await.unwrap();
+    vendor.permits.add_permits(1);
+    for caller in callers {
+        assert!(caller.await.unwrap().is_ok());
+    }
+    assert!(!session.status().live);
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_once_and_the_next_call_makes_another() {
+    let vendor = OnDemand::new(9, granted);
+    let session = session(&vendor);
+    session.acquire().await.unwrap();
+    session.sign_out().await.unwrap();
+    session.sign_out().await.unwrap();
+    assert_eq!(vendor.sign_outs.load(Ordering::SeqCst), 1);
+    assert_eq!(session.acquire().await.unwrap().generation, 2);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_panics_is_an_error_and_not_the_end() {
+    fn first_panics(number: usize) -> Result<Grant, Error> {
+        assert!(number > 1, "a vendor module that fails");
+        granted(number)
+    }
+    let vendor = OnDemand::new(9, first_panics);
+    let session = session(&vendor);
+    assert_eq!(session.acquire().await.unwrap_err().kind(), "network");
+    assert!(session.acquire().await.is_ok());
+}
+
+#[test]
+fn what_is_shown_of_a_session_holds_no_secret() {
+    let session = Session::live(OnDemand::new(0, granted), granted(7).unwrap(), Arc::new(Stopped));
+    let shown = format!("{session:?} {:?} {:?}", session.status(), session.at_hand());
+    assert!(!shown.contains("session-7"), "{shown}");
+}

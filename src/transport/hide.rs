@@ -1,0 +1,52 @@
+//! What of a vendor's words is kept: no secret that the vendor was told, and no page of HTML.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::Refusal;
+use crate::secret::{Secret, scrub};
+use crate::session::state::Live;
+
+/// The vendor's words are kept to this length, in characters: enough for every documented one, and no room for a page of HTML.
+const LONGEST: usize = 300;
+
+/// The secrets that a vendor knows and may quote.
+#[derive(Clone, Default)]
+pub(crate) struct Hide {
+    told: Arc<Mutex<Vec<Secret>>>,
+    live: Option<Arc<Live>>,
+}
+
+impl Hide {
+    pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
+        Self { told: Arc::new(Mutex::new(secrets.into_iter().collect())), live: None }
+    }
+
+    /// These and more.
+    pub(crate) fn and(&self, secrets: impl IntoIterator<Item = Secret>) -> Self {
+        Self::new(self.told().into_iter().chain(secrets))
+    }
+
+    /// These and what a session presents.
+    pub(crate) fn with(&self, live: Option<Arc<Live>>) -> Self {
+        Self { told: self.told.clone(), live }
+    }
+
+    pub(crate) fn in_refusal(&self, refusal: &mut Refusal) {
+        for problem in &mut refusal.problems {
+            problem.message = self.in_text(std::mem::take(&mut problem.message));
+            problem.code = problem.code.take().map(|code| self.in_text(code));
+        }
+    }
+
+    pub(crate) fn in_text(&self, text: String) -> String {
+        let told = self.told();
+        let presented = self.live.iter().flat_map(|live| live.grant.secrets());
+        // Cut last: of a secret that is cut in two the first half would not be known again.
+        let text = scrub(text, told.iter().chain(presented));
+        text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    }
+
+    fn told(&self) -> Vec<Secret> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
