@@ -46,7 +46,7 @@ spec:
     set -euo pipefail
     failed=0
     for spec in specs/*.yaml; do
-        if cargo run --locked -q -p ledgerkey-codegen --example generate "$spec" >/dev/null; then echo "$spec: good"; else failed=1; fi
+        cargo run --locked -q -p ledgerkey-codegen --example generate "$spec" >/dev/null && echo "$spec: good" || failed=1
     done
     exit "$failed"
 

@@ -7,6 +7,7 @@ use super::mfa::{Mfa, Remembered};
 use super::{Bill, api, partner, spend, v2};
 use crate::client::Connection;
 use crate::error::Error;
+use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::grant::SignIn;
 
@@ -16,13 +17,15 @@ pub struct Organization {
     session: Session,
     v3: Connection,
     v2: Connection,
+    /// Over which the sign-in goes.
+    entrance: Connection,
     memory: Memory,
 }
 
 impl Organization {
-    pub(super) fn new([v3, v2]: [Connection; 2], sign_in: Arc<dyn SignIn>, memory: Memory) -> Self {
+    pub(super) fn new([v3, v2]: [Connection; 2], entrance: Connection, sign_in: Arc<dyn SignIn>, memory: Memory) -> Self {
         let session = v3.open(sign_in);
-        Self { v3: v3.with_session(session.clone()), v2: v2.with_session(session.clone()), session, memory }
+        Self { v3: v3.with_session(session.clone()), v2: v2.with_session(session.clone()), session, entrance, memory }
     }
 
     /// The v3 API.
@@ -33,6 +36,11 @@ impl Organization {
     /// The v2 API. The session is shown as form fields there.
     pub fn v2(&self) -> v2::Client {
         v2::Client::new(self.v2.clone())
+    }
+
+    /// The v3 API, for a call that tells BILL this secret.
+    pub(super) fn api_telling(&self, secret: &Secret) -> api::Client {
+        api::Client::new(self.v3.hiding([secret.clone()]))
     }
 
     /// Makes the session MFA-trusted, and keeps it so.
@@ -47,6 +55,9 @@ impl Organization {
 
     /// Presents a remembered MFA id at each sign-in from now on, so that the session is trusted from its start.
     pub fn remember(&self, remembered: Remembered) {
+        for connection in [&self.v3, &self.v2, &self.entrance] {
+            connection.learn(&remembered.id);
+        }
         if let Ok(mut memory) = self.memory.lock() {
             *memory = Some(remembered);
         }

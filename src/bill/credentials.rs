@@ -202,7 +202,8 @@ impl ApAr {
             presents,
             body: Box::new(body),
         };
-        Ok(Organization::new(connections, Arc::new(sign_in), memory))
+        let entrance = sign_in.connection.clone();
+        Ok(Organization::new(connections, entrance, Arc::new(sign_in), memory))
     }
 }
 
@@ -278,12 +279,13 @@ impl PartnerUser {
         };
         let sign_in = OneCall {
             way: way(&partner::API, "partner-user")?,
-            connection: partner.clone(),
+            connection: partner.hiding([]),
             operations: partner::API.operations,
             presents,
             body: Box::new(body),
         };
-        Ok(Organization::new(connections, Arc::new(sign_in), memory))
+        let entrance = sign_in.connection.clone();
+        Ok(Organization::new(connections, entrance, Arc::new(sign_in), memory))
     }
 }
 

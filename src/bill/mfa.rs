@@ -56,6 +56,7 @@ impl<'o> Mfa<'o> {
         token: Secret,
         device: Option<&str>,
     ) -> Result<Option<Remembered>, Error> {
+        let api = self.organization.api_telling(&token);
         let body = types::MfaChallengeValidateRequest {
             challenge_id: challenge.0.clone(),
             token,
@@ -64,7 +65,7 @@ impl<'o> Mfa<'o> {
             remember_me: device.map(|_| true),
         };
         let generation = self.organization.session().at_hand();
-        let trust = self.organization.api().validate_mfa_challenge().body(body).send().await?.into_inner();
+        let trust = api.validate_mfa_challenge().body(body).send().await?.into_inner();
         if let Some(live) = generation {
             live.set_trusted(true);
         }
@@ -85,7 +86,7 @@ impl<'o> Mfa<'o> {
             remember_me_id: Some(remembered.id.clone()),
             device: Some(remembered.device.clone()),
         };
-        self.organization.api().step_up_session().body(body).send().await?;
+        self.organization.api_telling(&remembered.id).step_up_session().body(body).send().await?;
         if let Some(live) = self.organization.session().at_hand() {
             live.set_trusted(true);
         }

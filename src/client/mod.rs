@@ -34,11 +34,21 @@ pub use crate::transport::wire::{Settings, Wire};
 pub use crate::transport::{Connection, Gate, Lease};
 
 /// A decoded answer, with its status and headers. It derefs to the value.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ResponseValue<T> {
     inner: T,
     status: StatusCode,
     headers: HeaderMap,
+}
+
+impl<T: fmt::Debug> fmt::Debug for ResponseValue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the headers: a cookie is a session.
+        f.debug_struct("ResponseValue")
+            .field("status", &self.status)
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T> ResponseValue<T> {
@@ -79,7 +89,7 @@ impl ResponseValue<()> {
 #[doc(hidden)]
 impl ResponseValue<ByteStream> {
     pub fn stream(response: Response) -> Self {
-        let Response { operation, status, headers, payload } = response;
+        let Response { operation, status, headers, payload, .. } = response;
         let (stream, slots): (Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>, _) = match payload {
             Payload::Whole(bytes) => (Box::pin(futures_util::stream::iter([Ok(bytes)])), Vec::new()),
             Payload::Stream(answer, slots) => (Box::pin(answer.bytes_stream()), slots),

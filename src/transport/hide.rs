@@ -31,6 +31,14 @@ impl Hide {
         Self { told: self.told.clone(), live }
     }
 
+    /// One more, from now on, for every clone.
+    pub(crate) fn learn(&self, secret: &Secret) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.iter().any(|known| known.expose() == secret.expose()) {
+            told.push(secret.clone());
+        }
+    }
+
     pub(crate) fn in_refusal(&self, refusal: &mut Refusal) {
         for problem in &mut refusal.problems {
             problem.message = self.in_text(std::mem::take(&mut problem.message));

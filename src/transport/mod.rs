@@ -89,6 +89,11 @@ impl Connection {
         Self(Arc::new(Shared { hide: self.0.hide.and(secrets), ..(*self.0).clone() }))
     }
 
+    /// Takes this too out of the vendor's words from now on, on every clone.
+    pub(crate) fn learn(&self, secret: &Secret) {
+        self.0.hide.learn(secret);
+    }
+
     /// The base address, without a slash at the end.
     pub fn base(&self) -> &str {
         self.0.wire.base()

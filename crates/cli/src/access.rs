@@ -1,11 +1,17 @@
 //! From names to a connection: an API and a way to sign in, with the credentials out of the environment.
 
-use ledgerkey::bezala::{self, Bezala};
-use ledgerkey::bill::{self, Bill};
-use ledgerkey::client::{ClientInfo, Connection, Settings};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ledgerkey::bezala;
+use ledgerkey::bill;
+use ledgerkey::client::{Account, ClientInfo as _, Connection, Settings, Wire};
 use ledgerkey::session::Session;
-use ledgerkey::table::{Api, Way};
+use ledgerkey::table::{Api, Operation, Way};
 use ledgerkey::{Error, Secret};
+
+use crate::doors::{self, Door, under};
+pub use crate::doors::{Lookup, bezala_access};
 
 /// Every API, in the order in which it is listed.
 pub fn apis() -> [&'static Api; 5] {
@@ -39,8 +45,25 @@ fn reaches(api: &Api, way: &Way) -> bool {
     !(api.name == "bill-partner" && way.name == PARTNER_USER)
 }
 
-/// Where credentials and addresses are looked up: the environment, or a sandbox's own list.
-pub type Lookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+/// The way of this name that leads to an API; without a name, the API's first.
+///
+/// # Errors
+/// `config`, with the names that there are.
+pub fn way(api: &'static Api, name: Option<&str>) -> Result<&'static Way, Error> {
+    let ways = ways(api);
+    let found = ways.iter().find(|way| name.is_none_or(|name| name == way.name)).copied();
+    found.ok_or_else(|| {
+        let names: Vec<&str> = ways.iter().map(|way| way.name).collect();
+        Error::Config(format!("{} has no such way to sign in: it has {}", api.name, names.join(", ")))
+    })
+}
+
+/// Whether a session of this way may call an operation, as far as the spec says.
+pub fn may_call(way: &Way, operation: &Operation) -> bool {
+    let presents =
+        operation.security.iter().any(|set| set.iter().all(|scheme| way.provides.contains(&scheme.name)));
+    operation.security.is_empty() || (presents && !operation.denied.contains(&way.name))
+}
 
 /// An API opened by a way to sign in.
 #[derive(Debug, Clone)]
@@ -51,6 +74,8 @@ pub struct Opened {
     pub way: &'static Way,
     /// The connection, under its session.
     pub connection: Connection,
+    /// What the way opened.
+    pub door: Door,
 }
 
 impl Opened {
@@ -67,118 +92,59 @@ impl Opened {
 ///
 /// # Errors
 /// `config` if the API or the way does not exist, or a credential is missing, with the name of its variable.
-pub fn open(api_name: &str, way: Option<&str>, look_up: Lookup<'_>, settings: Settings) -> Result<Opened, Error> {
+pub fn open(api_name: &str, way_name: Option<&str>, look_up: Lookup<'_>, settings: Settings) -> Result<Opened, Error> {
     let api = api(api_name)?;
-    let ways = ways(api);
-    let way = match way {
-        None => ways.first().copied(),
-        Some(name) => ways.iter().find(|way| way.name == name).copied(),
-    };
-    let way = way.ok_or_else(|| {
-        let names: Vec<&str> = ways.iter().map(|way| way.name).collect();
-        Error::Config(format!("{api_name} has no such way to sign in: it has {}", names.join(", ")))
-    })?;
-    let connection = match api.name {
-        "bezala" => open_bezala(way.name, look_up, settings)?,
-        _ => open_bill(api.name, way.name, look_up, settings)?,
-    };
-    Ok(Opened { api, way, connection })
-}
-
-fn open_bezala(way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<Connection, Error> {
-    let access = bezala_access(way, look_up, settings)?;
-    let client = match look_up("BEZALA_COMPANY_ID") {
-        None => access.api(),
-        Some(company) => {
-            let company: i64 =
-                company.parse().map_err(|_| Error::Config("BEZALA_COMPANY_ID must be a whole number".into()))?;
-            access.company(company).api()
+    let way = way(api, way_name)?;
+    let door = doors::open(api.name, way.name, look_up, settings)?;
+    let connection = match (&door, look_up("BEZALA_COMPANY_ID")) {
+        (Door::Bezala(access), Some(company)) => {
+            let company: i64 = company
+                .trim()
+                .parse()
+                .map_err(|_| Error::Config("BEZALA_COMPANY_ID must be a whole number".into()))?;
+            access.company(company).api().inner().clone()
         }
+        _ => door.connection(api.name)?,
     };
-    Ok(client.inner().clone())
+    Ok(Opened { api, way, connection, door })
 }
 
-/// A Bezala user's access by this way, whatever the company.
+/// A connection without a session, for calls that need none: signing in by hand, for one. `secrets` are what the vendor may
+/// quote in a refusal.
 ///
 /// # Errors
-/// As [`open`].
-pub fn bezala_access(way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<bezala::Access, Error> {
-    let address = look_up("LEDGERKEY_BEZALA_URL").unwrap_or_else(|| bezala::PRODUCTION.to_owned());
-    let bezala = Bezala::at(&address, settings)?;
-    let get = |name: &str| required(look_up, name);
-    let email = get("BEZALA_EMAIL")?;
-    match way {
-        "google" => bezala.session(bezala::Google { email, access_token: get("BEZALA_SSO_TOKEN")?.into() }),
-        "microsoft" => bezala.session(bezala::Microsoft { email, access_token: get("BEZALA_SSO_TOKEN")?.into() }),
-        "okta" => bezala.session(bezala::Okta {
-            email,
-            company_name: get("BEZALA_OKTA_COMPANY")?,
-            okta_url: get("BEZALA_OKTA_URL")?,
-            access_token: get("BEZALA_SSO_TOKEN")?.into(),
-        }),
-        _ => bezala.session(bezala::Password { email, password: get("BEZALA_PASSWORD")?.into() }),
-    }
-}
-
-fn open_bill(api: &str, way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<Connection, Error> {
-    let v3 = look_up("LEDGERKEY_BILL_URL").unwrap_or_else(|| bill::SANDBOX_V3.to_owned());
-    let v2 = look_up("LEDGERKEY_BILL_V2_URL").unwrap_or_else(|| bill::SANDBOX_V2.to_owned());
-    let bill = Bill::at(&v3, &v2, settings)?;
-    let get = |name: &str| required(look_up, name);
-    let secret = |name: &str| get(name).map(Secret::from);
-    match api {
-        "bill-spend" => {
-            return Ok(bill.session(bill::SpendToken(secret("BILL_SPEND_TOKEN")?))?.api().inner().clone());
-        }
-        "bill-partner" => return Ok(partner(&bill, look_up)?.api().inner().clone()),
-        _ => {}
-    }
-    let by_v2 = api == "bill-v2";
-    let organization_id = get("BILL_ORGANIZATION_ID")?;
-    let dev_key = secret("BILL_DEV_KEY")?;
-    let organization = match way {
-        "sync-token" => {
-            let (name, value) = (get("BILL_SYNC_TOKEN_NAME")?, secret("BILL_SYNC_TOKEN")?);
-            sign_in(&bill, by_v2, bill::SyncToken { name, value, organization_id, dev_key })?
-        }
-        "console-token" => {
-            let (email, token) = (get("BILL_CONSOLE_EMAIL")?, secret("BILL_CONSOLE_TOKEN")?);
-            sign_in(&bill, by_v2, bill::ConsoleToken { email, token, organization_id, dev_key })?
-        }
-        PARTNER_USER => {
-            let user_id = get("BILL_PARTNER_USER_ID")?;
-            partner(&bill, look_up)?.act_as(bill::PartnerUser { user_id, organization_id, dev_key })?
-        }
-        _ => {
-            let (username, password) = (get("BILL_USERNAME")?, secret("BILL_PASSWORD")?);
-            sign_in(&bill, by_v2, bill::DeveloperKey { username, password, organization_id, dev_key })?
-        }
+/// `config` if the address cannot be used.
+pub fn open_bare(
+    api: &'static Api,
+    look_up: Lookup<'_>,
+    settings: Settings,
+    secrets: Vec<Secret>,
+) -> Result<Connection, Error> {
+    // The specs' paths begin with what may stand at the end of an address.
+    let (variable, default, path) = match api.name {
+        "bezala" => ("LEDGERKEY_BEZALA_URL", bezala::PRODUCTION, "/api"),
+        "bill-v2" => ("LEDGERKEY_BILL_V2_URL", bill::SANDBOX_V2, "/v2"),
+        _ => ("LEDGERKEY_BILL_URL", bill::SANDBOX_V3, "/v3"),
     };
-    Ok(if by_v2 { organization.v2().inner().clone() } else { organization.api().inner().clone() })
+    let address = look_up(variable).unwrap_or_else(|| default.to_owned());
+    let address = address.trim().trim_end_matches('/');
+    let wire = Wire::new(address.strip_suffix(path).unwrap_or(address), settings);
+    let wire = wire.map_err(|error| under(variable, error))?;
+    Ok(Connection::new(Arc::new(wire), api, &Account::default(), secrets))
 }
 
-fn sign_in<C: bill::Credential>(bill: &Bill, by_v2: bool, credential: C) -> Result<C::Access, Error> {
-    if by_v2 { bill.session_by_v2(credential) } else { bill.session(credential) }
-}
-
-fn partner(bill: &Bill, look_up: Lookup<'_>) -> Result<bill::Partner, Error> {
-    let get = |name: &str| required(look_up, name);
-    bill.session(bill::PartnerKey {
-        username: get("BILL_PARTNER_USERNAME")?,
-        password: get("BILL_PARTNER_PASSWORD")?.into(),
-        app_key: get("BILL_APP_KEY")?.into(),
-    })
-}
-
-fn required(look_up: Lookup<'_>, name: &str) -> Result<String, Error> {
-    look_up(name).ok_or_else(|| Error::Config(format!("{name} is not set")))
+/// The variables that lead a client to a vendor at this address, as a sandbox serves them.
+pub fn addresses(url: &str) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("LEDGERKEY_BILL_URL", format!("{url}/connect")),
+        ("LEDGERKEY_BILL_V2_URL", format!("{url}/api/v2")),
+        ("LEDGERKEY_BEZALA_URL", url.to_owned()),
+    ])
 }
 
 /// Looks names up as a client of this sandbox would have them in its environment.
 pub fn of_sandbox(sandbox: &ledgerkey_sandbox::Sandbox) -> impl Fn(&str) -> Option<String> + Sync + use<> {
     let mut names = sandbox.credentials().clone();
-    names.insert("LEDGERKEY_BILL_URL".into(), format!("{}/connect", sandbox.url()));
-    names.insert("LEDGERKEY_BILL_V2_URL".into(), format!("{}/api/v2", sandbox.url()));
-    names.insert("LEDGERKEY_BEZALA_URL".into(), sandbox.url().to_owned());
+    names.extend(addresses(sandbox.url()).into_iter().map(|(name, value)| (name.to_owned(), value)));
     move |name| names.get(name).cloned()
 }

@@ -1,14 +1,14 @@
 //! What a `build.rs` calls: generates where something changed, and says what is wrong where it cannot.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a build script speaks to cargo and to people by printing")]
 
-use std::collections::hash_map::DefaultHasher;
+use std::collections::HashMap;
 use std::env;
-use std::fs;
-use std::hash::{Hash, Hasher};
-use std::io;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::exit;
 
 use crate::generate::generate;
+use crate::refresh::{Generator, refresh};
 use crate::source::Source;
 
 /// Generates the client of one spec into `OUT_DIR`, as the file's name with `.rs`.
@@ -22,47 +22,45 @@ pub fn build(spec: impl AsRef<Path>) {
 /// [`build`] for several specs: the faults of all are printed before the process ends. A spec that did not change is not
 /// generated again.
 pub fn build_each(specs: impl IntoIterator<Item = impl AsRef<Path>>) {
+    // With no spec there has to be a line of this kind all the same, or every file of the package would count.
     println!("cargo:rerun-if-changed=build.rs");
-    let mut failed = false;
-    for spec in specs {
-        let spec = spec.as_ref();
+    let specs: Vec<PathBuf> = specs.into_iter().map(|spec| spec.as_ref().to_owned()).collect();
+    for spec in &specs {
         println!("cargo:rerun-if-changed={}", spec.display());
-        if let Err(words) = build_one(spec) {
-            failed = true;
-            eprintln!("{words}");
-        }
     }
-    if failed {
+    let faults = match place() {
+        Ok((out_dir, generator)) => refresh_each(&specs, &out_dir, &generator),
+        Err(words) => vec![words],
+    };
+    if !faults.is_empty() {
+        eprintln!("{}", faults.join("\n"));
         exit(1);
     }
 }
 
-fn build_one(spec: &Path) -> Result<(), String> {
+fn place() -> Result<(PathBuf, Generator), String> {
     let out_dir = env::var_os("OUT_DIR").ok_or("OUT_DIR is not set: this belongs in a build.rs")?;
-    let stem = spec.file_stem().ok_or_else(|| format!("{}: not a file", spec.display()))?;
-    let target = PathBuf::from(out_dir).join(stem).with_extension("rs");
-    let stamp_file = target.with_extension("stamp");
-    let text = fs::read_to_string(spec).map_err(|error| format!("{}: {error}", spec.display()))?;
-    let stamp = stamp(&text).map_err(|error| error.to_string())?;
-    // Written only when it differs: cargo compiles again what `include!`s a file of a newer time.
-    if target.exists() && fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) {
-        return Ok(());
-    }
-    let source = Source::parse(&spec.display().to_string(), &text).map_err(|faults| faults.to_string())?;
-    let code = generate(&source).map_err(|faults| faults.to_string())?;
-    fs::write(&target, code)
-        .and_then(|()| fs::write(&stamp_file, stamp))
-        .map_err(|error| format!("{}: {error}", target.display()))
+    let generator = Generator::this().map_err(|error| format!("the build script cannot be found: {error}"))?;
+    Ok((out_dir.into(), generator))
 }
 
-/// What the output depends on: the spec's text, and the generator, known by the build script that it is linked into.
-fn stamp(text: &str) -> io::Result<String> {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    let generator = fs::metadata(env::current_exe()?)?;
-    generator.len().hash(&mut hasher);
-    generator.modified()?.hash(&mut hasher);
-    Ok(format!("{:016x}", hasher.finish()))
+/// The faults of each spec that has some.
+fn refresh_each(specs: &[PathBuf], out_dir: &Path, generator: &Generator) -> Vec<String> {
+    let mut names: HashMap<OsString, &Path> = HashMap::new();
+    let mut faults = Vec::new();
+    for spec in specs {
+        let other = spec.file_stem().and_then(|stem| names.insert(stem.to_owned(), spec));
+        let outcome = match other {
+            Some(other) => Err(format!(
+                "{}: its output would take the place of that of {}; rename one of the two",
+                spec.display(),
+                other.display()
+            )),
+            None => refresh(spec, out_dir, generator).map(drop),
+        };
+        faults.extend(outcome.err());
+    }
+    faults
 }
 
 /// The generated code of one spec, for whoever wants to look at it or keep it.
@@ -72,4 +70,37 @@ fn stamp(text: &str) -> io::Result<String> {
 pub fn generate_file(spec: &Path) -> Result<String, String> {
     let source = Source::read(spec).map_err(|faults| faults.to_string())?;
     generate(&source).map_err(|faults| faults.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_faults_of_all_specs_are_told_and_the_sound_one_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let acme = include_str!("../tests/specs/acme.yaml");
+        let specs = [
+            spec("first.yaml", "a: ["),
+            spec("acme.yaml", acme),
+            spec("v2/acme.yaml", acme),
+            spec("last.yaml", &acme.replace("PT35M", "35 minutes")),
+            dir.path().join("none.yaml"),
+        ];
+        let out = dir.path().join("out");
+        std::fs::create_dir(&out).unwrap();
+        let faults = refresh_each(&specs, &out, &Generator::this().unwrap());
+        let [first, same, last, none] = faults.as_slice() else { panic!("{faults:#?}") };
+        assert!(first.contains("first.yaml:2:1: ") && first.contains("this is not YAML"), "{first}");
+        assert!(same.contains("v2") && same.contains("rename one of the two"), "{same}");
+        assert!(last.contains("last.yaml:18:11: ") && last.contains("is not a duration"), "{last}");
+        assert!(none.contains("none.yaml") && none.contains("cannot be read"), "{none}");
+        assert!(out.join("acme.rs").exists() && !out.join("last.rs").exists());
+    }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use heck::ToPascalCase;
 use serde_json::{Map, Value, json};
 
+use crate::markdown::{escaped, link};
 use crate::model::{BodyKind, Model, Operation};
+use crate::open_enums::open_enums_of_answers;
 
 /// The spec for the generator, as JSON.
 pub(crate) fn prepare(spec: &Value, model: &Model) -> Value {
@@ -28,7 +29,23 @@ pub(crate) fn prepare(spec: &Value, model: &Model) -> Value {
     }
     keep_reachable_schemas(&mut spec, kept);
     open_enums_of_answers(&mut spec);
-    strip(&mut spec);
+    strip(&mut spec, false);
+    spec
+}
+
+/// The prepared spec with this operation alone, and the schemas that it uses.
+pub(crate) fn alone(prepared: &Value, operation: &Operation) -> Value {
+    let mut spec = prepared.clone();
+    let item = operation.pointer.rsplit_once('/').and_then(|(item, _)| prepared.pointer(item)?.as_object());
+    let method = operation.method.as_str().to_ascii_lowercase();
+    let item: Map<String, Value> = item
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| **key == method || *key == "parameters")
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    spec["paths"] = json!({ &operation.path: item });
+    keep_reachable_schemas(&mut spec, BTreeSet::new());
     spec
 }
 
@@ -75,7 +92,7 @@ fn describe(operation: &Operation, model: &Model) -> String {
     if let Some(role) = &operation.role {
         line("Least role of the user", role);
     }
-    line("Source", &operation.source);
+    line("Source", &link(&operation.source));
     text
 }
 
@@ -98,7 +115,7 @@ fn keep_reachable_schemas(spec: &mut Value, mut reachable: BTreeSet<String>) {
 }
 
 /// Everything that `node` refers to, directly or not.
-fn collect_refs(node: &Value, spec: &Value, found: &mut BTreeSet<String>) {
+pub(crate) fn collect_refs(node: &Value, spec: &Value, found: &mut BTreeSet<String>) {
     match node {
         Value::Object(map) => {
             if let Some(Value::String(reference)) = map.get("$ref")
@@ -107,97 +124,74 @@ fn collect_refs(node: &Value, spec: &Value, found: &mut BTreeSet<String>) {
             {
                 collect_refs(target, spec, found);
             }
-            map.iter().filter(|(key, _)| *key != "example").for_each(|(_, value)| collect_refs(value, spec, found));
+            map.values().for_each(|value| collect_refs(value, spec, found));
         }
         Value::Array(values) => values.iter().for_each(|value| collect_refs(value, spec, found)),
         _ => {}
     }
 }
 
-/// A vendor adds values to an enum without notice, so those that can stand in an answer keep what they do not know: each becomes
-/// `Known` or `Other`, and its known values an enum of their own.
-fn open_enums_of_answers(spec: &mut Value) {
-    let mut in_answers = BTreeSet::new();
-    let mut hoisted = Map::new();
-    for operation in operations(spec) {
-        if let Some(responses) = operation.get("responses") {
-            collect_refs(responses, spec, &mut in_answers);
-        }
-    }
-    // In the order of the spec, so that what is generated does not depend on the order of a set.
-    let schemas = spec.pointer_mut("/components/schemas").and_then(Value::as_object_mut);
-    for (name, schema) in schemas.into_iter().flatten() {
-        if in_answers.contains(&format!("#/components/schemas/{name}")) {
-            open_enums(schema, name, &mut hoisted);
-        }
-    }
-    if let Some(schemas) = spec.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
-        schemas.extend(hoisted);
-    }
-}
-
-fn operations(spec: &Value) -> impl Iterator<Item = &Value> {
-    let paths = spec.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::values);
-    paths.flat_map(|item| item.as_object().into_iter().flat_map(Map::values))
-}
-
-/// `name` is what the schema at `node` would be called.
-fn open_enums(node: &mut Value, name: &str, hoisted: &mut Map<String, Value>) {
+/// Drops what the generator has no use for, and what would keep a schema from being recognized: examples, extensions, the bounds of
+/// numbers and texts (the vendor checks those; a client that refuses to read a value outside them would be of no help), and the formats
+/// that it has a type for in a crate which a consumer may not have. Descriptions become what rustdoc reads as they were meant.
+///
+/// `names`: the keys of the node are the author's own, such as those of `properties`.
+fn strip(node: &mut Value, names: bool) {
     match node {
-        Value::Object(map) if map.get("enum").is_some_and(Value::is_array) => {
-            let values = map.remove("enum").unwrap_or_default();
-            map.remove("type");
-            let known = format!("{name}Known");
-            map.insert(
-                "oneOf".into(),
-                json!([
-                    {"title": "Known", "allOf": [{"$ref": format!("#/components/schemas/{known}")}]},
-                    {"title": "Other", "type": "string"},
-                ]),
-            );
-            let description = format!("The values of `{name}` that the spec knows.");
-            hoisted.insert(known, json!({"type": "string", "description": description, "enum": values}));
-        }
+        Value::Object(map) if names => map.values_mut().for_each(|value| strip(value, false)),
         Value::Object(map) => {
-            if let Some(Value::Object(properties)) = map.get_mut("properties") {
-                for (property, schema) in properties {
-                    open_enums(schema, &format!("{name}{}", property.to_pascal_case()), hoisted);
-                }
+            map.retain(|key, _| !key.starts_with("x-") && !DROPPED.contains(&key.as_str()));
+            if map.get("format").and_then(Value::as_str).is_some_and(|format| FOREIGN_FORMATS.contains(&format)) {
+                map.remove("format");
             }
-            for key in ["items", "additionalProperties"] {
-                if let Some(schema) = map.get_mut(key) {
-                    open_enums(schema, &format!("{name}Item"), hoisted);
+            for (key, value) in map {
+                match value {
+                    Value::String(text) if PROSE.contains(&key.as_str()) => *text = escaped(text),
+                    _ if DATA.contains(&key.as_str()) => {}
+                    _ => strip(value, NAMED.contains(&key.as_str())),
                 }
-            }
-            for key in ["allOf", "oneOf"] {
-                let parts = map.get_mut(key).and_then(Value::as_array_mut);
-                parts.into_iter().flatten().for_each(|schema| open_enums(schema, name, hoisted));
             }
         }
+        Value::Array(values) => values.iter_mut().for_each(|value| strip(value, false)),
         _ => {}
     }
 }
 
-/// Drops what the generator has no use for, and what would keep a schema from being recognized: examples, extensions, and the
-/// bounds of numbers (the vendor checks those; a client that refuses to read a value outside them would be of no help).
-fn strip(node: &mut Value) {
-    match node {
-        Value::Object(map) => {
-            map.retain(|key, value| !key.starts_with("x-") && (key != "example" || value.get("type").is_some()));
-            if map.get("type").is_some_and(|kind| kind == "number" || kind == "integer" || kind == "string") {
-                for bound in ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"] {
-                    map.remove(bound);
-                }
-                for bound in ["minLength", "maxLength", "pattern"] {
-                    map.remove(bound);
-                }
-            }
-            map.values_mut().for_each(strip);
-        }
-        Value::Array(values) => values.iter_mut().for_each(strip),
-        _ => {}
-    }
-}
+const DROPPED: [&str; 11] = [
+    "example",
+    "examples",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "externalDocs",
+];
+
+/// progenitor makes `uuid::Uuid` and types of `std::net` of these; to everyone else they are text.
+const FOREIGN_FORMATS: [&str; 4] = ["uuid", "ip", "ipv4", "ipv6"];
+
+/// What stands in the documentation of the generated code.
+const PROSE: [&str; 2] = ["description", "summary"];
+
+/// What is no part of the description, but a value.
+const DATA: [&str; 3] = ["default", "enum", "discriminator"];
+
+/// The maps whose keys are names.
+const NAMED: [&str; 9] = [
+    "properties",
+    "paths",
+    "responses",
+    "content",
+    "headers",
+    "schemas",
+    "parameters",
+    "requestBodies",
+    "securitySchemes",
+];
 
 fn remove(spec: &mut Value, pointer: &str) {
     if let Some((parent, key)) = pointer.rsplit_once('/')

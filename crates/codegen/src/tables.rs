@@ -8,6 +8,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::Value;
 
+use crate::markdown::escaped;
 use crate::model::{
     Allows, Answer, BodyKind, Limit, Model, Operation, Paging, PagingStyle, ParamPlace, Replay, Rule, SchemePlace, Way,
     Window,
@@ -65,7 +66,7 @@ fn operation_static(
     answers: &BTreeMap<String, TokenStream>,
 ) -> TokenStream {
     let name = static_name(&operation.id);
-    let doc = format!("`{}`: {}", operation.id, operation.summary);
+    let doc = format!("`{}`: {}", operation.id, escaped(&operation.summary));
     let Operation { id, path, summary, source, trust, .. } = operation;
     let api = &model.name;
     let method = operation.method.as_str();
@@ -130,12 +131,14 @@ fn operation_static(
 
 /// The answer's type for an operation that the generator was not given: the schema that it refers to.
 fn named_answer(spec: &Value, operation: &Operation) -> TokenStream {
-    let name = spec
-        .pointer(&operation.pointer)
-        .and_then(|node| node.get("responses")?.as_object()?.iter().find(|(status, _)| status.starts_with('2')))
-        .and_then(|(_, response)| {
-            response.pointer("/content/application~1json/schema/$ref")?.as_str()?.rsplit('/').next()
+    let responses = spec.pointer(&operation.pointer).and_then(|node| node.get("responses")?.as_object());
+    let name = responses
+        .and_then(|responses| responses.iter().find(|(status, _)| status.starts_with('2')))
+        .map(|(_, response)| match response.get("$ref").and_then(Value::as_str) {
+            Some(reference) => spec.pointer(reference.trim_start_matches('#')).unwrap_or(response),
+            None => response,
         })
+        .and_then(|response| response.pointer("/content/application~1json/schema/$ref")?.as_str()?.rsplit('/').next())
         .map(|name| format_ident!("{}", name.to_pascal_case()));
     match name {
         Some(name) => quote!(super::types::#name),

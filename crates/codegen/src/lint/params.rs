@@ -204,5 +204,11 @@ fn scalar(lint: &mut Lint<'_>, node: &Node<'_>, name: &str, flat: bool) {
             format!("the parameter \"{name}\" is an array in a place that takes one value"),
             "write text",
         );
+    } else if flat && whole.iter().any(|node| node.text("format") == Some("password")) {
+        lint.fault(
+            &schema,
+            format!("the parameter \"{name}\" is a secret, and those do not print themselves into a path or a header"),
+            "make it a security scheme, which the session presents",
+        );
     }
 }

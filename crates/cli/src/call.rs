@@ -1,0 +1,139 @@
+//! `ledgerkey call`: one operation of any spec, and the answer as the vendor sent it.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ledgerkey::Secret;
+use ledgerkey::client::dynamic::Arguments;
+use ledgerkey::client::{Connection, Settings};
+use ledgerkey::table::{Answer, Api, Operation};
+use ledgerkey_cli::access;
+use ledgerkey_cli::doors::Door;
+use serde_json::Value;
+
+use crate::arguments::Call;
+use crate::failure::{Failure, MISFIT};
+use crate::{drift, operations, output, upload};
+
+pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
+    check_store()?;
+    let api = access::api(&call.api)?;
+    let operation = operations::find(api, &call.operation)?;
+    let body = call.body.as_deref().map(read_body).transpose()?;
+    let (connection, door) = open(api, operation, call, body.as_ref())?;
+    let outcome = answer(call, operation, &connection, body).await;
+    if let Some(door) = door {
+        // The session was kept in memory, and nobody else can use it. Whether the vendor hears of its end is not worth a failure,
+        // nor a long wait.
+        let _ = tokio::time::timeout(SIGN_OUT, door.sign_out()).await;
+    }
+    let fits = outcome?;
+    Ok(if fits || !call.strict { ExitCode::SUCCESS } else { ExitCode::from(MISFIT) })
+}
+
+/// How long the end of a session may take at most.
+const SIGN_OUT: Duration = Duration::from_secs(5);
+
+/// What the environment says, as text. What is not text is refused where it is used.
+fn look_up(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+fn check_store() -> Result<(), Failure> {
+    match look_up("LEDGERKEY_STORE").as_deref() {
+        None | Some("memory") => Ok(()),
+        // The value is not repeated: an address may hold a password.
+        Some(_) => Err(Failure::config("LEDGERKEY_STORE: sessions can be kept in `memory` only; unset it")),
+    }
+}
+
+fn read_body(text: &str) -> Result<Value, Failure> {
+    let unreadable = |error: std::io::Error| Failure::config(format!("--body: {text} cannot be read: {error}"));
+    let text = match text.strip_prefix('@') {
+        None => text.to_owned(),
+        Some("-") => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
+            text
+        }
+        Some(path) => std::fs::read_to_string(path).map_err(unreadable)?,
+    };
+    // serde's words could quote the body.
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::config(format!("--body is not JSON (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+/// A connection for the operation: under a session, unless it needs none.
+fn open(
+    api: &'static Api,
+    operation: &Operation,
+    call: &Call,
+    body: Option<&Value>,
+) -> Result<(Connection, Option<Door>), Failure> {
+    if operation.security.is_empty() {
+        access::way(api, call.way.as_deref())?;
+        let secrets = given(call, body);
+        return Ok((access::open_bare(api, &look_up, Settings::default(), secrets)?, None));
+    }
+    let opened = access::open(api.name, call.way.as_deref(), &look_up, Settings::default())?;
+    Ok((opened.connection, Some(opened.door)))
+}
+
+/// Every text of a call that carries its credentials itself: none of them is to come back in a refusal.
+fn given(call: &Call, body: Option<&Value>) -> Vec<Secret> {
+    let fields = body.and_then(Value::as_object).into_iter().flat_map(|fields| fields.values());
+    let fields = fields.filter_map(Value::as_str);
+    fields.chain(call.params.iter().map(|(_, value)| value.as_str())).map(Secret::from).collect()
+}
+
+/// Makes the call and prints the answer. Whether the answer fits the spec.
+async fn answer(
+    call: &Call,
+    operation: &'static Operation,
+    connection: &Connection,
+    body: Option<Value>,
+) -> Result<bool, Failure> {
+    if upload::is_upload(operation) {
+        output::line(&upload::send(call, connection).await?)?;
+        return Ok(true);
+    }
+    let mut arguments = Arguments::default();
+    for (name, value) in &call.params {
+        arguments = arguments.param(name, value);
+    }
+    if let Some(body) = body {
+        arguments = arguments.body(body);
+    }
+    if call.all {
+        return all_pages(operation, connection, arguments).await;
+    }
+    let answer = connection.call(operation, &arguments).await?;
+    match operation.answer {
+        Answer::Bytes => output::write(&answer)?,
+        Answer::Json(_) | Answer::None if answer.is_empty() => {}
+        Answer::Json(_) | Answer::None => output::line(&answer)?,
+    }
+    Ok(drift::check(operation, &answer))
+}
+
+async fn all_pages(
+    operation: &'static Operation,
+    connection: &Connection,
+    arguments: Arguments,
+) -> Result<bool, Failure> {
+    let mut fits = true;
+    let mut pages = connection.pages(operation, arguments)?;
+    while let Some(page) = pages.next().await? {
+        let mut lines = Vec::new();
+        for row in &page.rows {
+            // A line end within a row is white space: within a text, JSON would not allow it.
+            lines.extend(row.get().bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+            lines.push(b'\n');
+        }
+        output::write(&lines)?;
+        fits &= drift::check(operation, &page.body);
+    }
+    Ok(fits)
+}
