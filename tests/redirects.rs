@@ -13,7 +13,11 @@ const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
 
 /// Where a redirect leads: to the same origin, or to another one.
 fn targets(elsewhere: &str) -> Vec<String> {
-    ["/elsewhere", "//localhost/elsewhere", "?again"].map(str::to_owned).into_iter().chain([elsewhere.to_owned()]).collect()
+    ["/elsewhere", "//localhost/elsewhere", "?again"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([elsewhere.to_owned()])
+        .collect()
 }
 
 fn redirect(status: u16, location: &str) -> Reply {
@@ -45,7 +49,11 @@ async fn a_redirected_sign_in_goes_nowhere_and_is_no_refusal_of_the_credentials(
                 let case = format!("{row:?} {status} {target}");
                 let error = read_call(&connection, row.0).await.unwrap_err();
                 // BILL's v2 tells by the body whether a call was done; a redirect's body does not.
-                assert_eq!((error.kind(), error.refusal().map(|refusal| refusal.status)), ("vendor", Some(status)), "{case}");
+                assert_eq!(
+                    (error.kind(), error.refusal().map(|refusal| refusal.status)),
+                    ("vendor", Some(status)),
+                    "{case}"
+                );
                 assert!(!refused(&connection), "{case}: remembered as a refusal of the credentials");
                 let _ = read_call(&connection, row.0).await.unwrap_err();
                 let received = vendor.received().split_off(before);

@@ -238,9 +238,11 @@ impl Stage {
             }
             Step::Acted(step) => same("performed", step.count, self.sandbox.acted(&step.acted)),
             Step::Lock(step) => self.lock(step),
-            Step::Password(step) => {
-                self.sandbox.set_bezala_password(None, &step.password).then_some(()).ok_or_else(|| "no such user".into())
-            }
+            Step::Password(step) => self
+                .sandbox
+                .set_bezala_password(None, &step.password)
+                .then_some(())
+                .ok_or_else(|| "no such user".into()),
             Step::Outside(step) => {
                 let company = self.company(&step.switch_outside)?;
                 self.sandbox.switch_bezala_company(None, company).then_some(()).ok_or_else(|| "no such company".into())
@@ -272,7 +274,10 @@ impl Stage {
             }));
         }
         let (gone, staying) = callers.split_at(step.cancel);
-        while !gone.is_empty() && self.sandbox.sign_ins() == before && !staying.iter().all(|caller| caller.is_finished()) {
+        while !gone.is_empty()
+            && self.sandbox.sign_ins() == before
+            && !staying.iter().all(|caller| caller.is_finished())
+        {
             tokio::task::yield_now().await;
         }
         gone.iter().for_each(|caller| caller.abort());
@@ -290,7 +295,8 @@ impl Stage {
         let mut parts: Vec<(Connection, _, i64, &InCompany)> = Vec::new();
         for part in &step.interleave {
             let company = self.company(&part.company)?;
-            let operation = self.opened.api.operation(&part.call).ok_or_else(|| format!("no operation {}", part.call))?;
+            let operation =
+                self.opened.api.operation(&part.call).ok_or_else(|| format!("no operation {}", part.call))?;
             parts.push((user.company(company).api().inner().clone(), operation, company, part));
         }
         let served_before = self.sandbox.log().len();
@@ -305,7 +311,8 @@ impl Stage {
         }
         let mut served = 0;
         for entry in self.sandbox.log().into_iter().skip(served_before) {
-            if let Some((_, _, company, part)) = parts.iter().find(|(_, operation, ..)| operation.id == entry.operation) {
+            if let Some((_, _, company, part)) = parts.iter().find(|(_, operation, ..)| operation.id == entry.operation)
+            {
                 served += 1;
                 if entry.acted && entry.company != Some(*company) {
                     return Err(format!("{} for company {company} was served in {:?}", part.call, entry.company));
@@ -349,7 +356,8 @@ fn expect(expected: &str, code: Option<&str>, outcome: Result<(), ledgerkey::Err
     if found != expected {
         return Err(format!("expected {expected}, got {found}{words}"));
     }
-    let codes: Vec<&str> = outcome.as_ref().err().and_then(|error| error.refusal()).iter().flat_map(|r| r.codes()).collect();
+    let codes: Vec<&str> =
+        outcome.as_ref().err().and_then(|error| error.refusal()).iter().flat_map(|r| r.codes()).collect();
     match code {
         Some(code) if !codes.contains(&code) => Err(format!("expected the code {code}, got {codes:?}")),
         _ => Ok(()),
@@ -362,6 +370,7 @@ fn same(what: &str, expected: u64, found: u64) -> Result<(), String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let span: jiff::Span = text.parse().map_err(|error| format!("{text}: {error}"))?;
-    let signed = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|error| format!("{text}: {error}"))?;
+    let signed =
+        span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|error| format!("{text}: {error}"))?;
     Duration::try_from(signed).map_err(|error| format!("{text}: {error}"))
 }

@@ -102,7 +102,8 @@ async fn a_live_session_steps_up() {
     let stage = Stage::set();
     let first = stage.bill().session(stage.developer_key()).unwrap();
     let challenge = first.mfa().challenge().await.unwrap();
-    let remembered = first.mfa().validate(&challenge, stage.token_on_the_phone(), Some("example")).await.unwrap().unwrap();
+    let remembered =
+        first.mfa().validate(&challenge, stage.token_on_the_phone(), Some("example")).await.unwrap().unwrap();
 
     let second = stage.bill().session(stage.developer_key()).unwrap();
     assert_eq!(pay(&second).await.unwrap_err().kind(), "mfa-required");
@@ -191,7 +192,11 @@ async fn an_upload_goes_through_session_and_guard() {
     assert_ne!(first.id, second.id);
     assert_eq!(stage.sandbox.acted("uploadAttachment"), 2);
     let log = stage.sandbox.log();
-    assert!(log.iter().filter(|served| served.operation == "uploadAttachment").all(|served| served.company == Some(company) || !served.acted));
+    assert!(
+        log.iter()
+            .filter(|served| served.operation == "uploadAttachment")
+            .all(|served| served.company == Some(company) || !served.acted)
+    );
 
     let wrong = bezala::Upload { media_type: "not a type".into(), ..upload };
     assert_eq!(api.upload_attachment(wrong).await.unwrap_err().kind(), "config");

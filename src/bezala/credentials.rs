@@ -124,14 +124,7 @@ fn open(
     check_credential("e-mail address", email)?;
     check_credential("password or access token", secret.expose())?;
     let connection = Connection::new(bezala.wire.clone(), &API, &Account::default(), vec![secret]);
-    let way = API.way(way).ok_or_else(|| Error::config(format!("the spec has no way {way}")))?;
-    let sign_in = OneCall {
-        way,
-        connection: connection.clone(),
-        operations: API.operations,
-        presents: Vec::new(),
-        body: Box::new(body),
-    };
+    let sign_in = OneCall::new(&connection, &API, way, email, None, Vec::new(), body)?;
     let session = connection.open(Arc::new(sign_in));
     Ok(Access::new(&connection, session))
 }

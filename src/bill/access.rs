@@ -23,7 +23,12 @@ pub struct Organization {
 }
 
 impl Organization {
-    pub(super) fn new([v3, v2]: [Connection; 2], entrance: Connection, sign_in: Arc<dyn SignIn>, memory: Memory) -> Self {
+    pub(super) fn new(
+        [v3, v2]: [Connection; 2],
+        entrance: Connection,
+        sign_in: Arc<dyn SignIn>,
+        memory: Memory,
+    ) -> Self {
         let session = v3.open(sign_in);
         Self { v3: v3.with_session(session.clone()), v2: v2.with_session(session.clone()), session, entrance, memory }
     }

@@ -14,6 +14,7 @@ use crate::client::{Account, Connection};
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::grant::Grant;
+use crate::session::store::fingerprint;
 use crate::table::{Api, Way};
 
 /// A credential, and what it opens.
@@ -156,21 +157,18 @@ impl ApAr {
         check_credential("organization id", &organization)?;
         let account = account(&dev_key, &organization)?;
         let secrets = vec![self.secret.clone(), dev_key.clone()];
-        let connections = [
-            Connection::new(bill.v3.clone(), &api::API, &account, secrets.clone()),
-            Connection::new(bill.v2.clone(), &v2::API, &account, secrets),
-        ];
+        let connections = connections(bill, &account, secrets);
         let memory = Memory::default();
         let (facts, connection): (&'static Api, _) = match call {
             SignInCall::V3 => (&api::API, &connections[0]),
             SignInCall::V2 => (&v2::API, &connections[1]),
         };
+        let (way, user, of) = (self.way, self.name.clone(), organization.clone());
         let presents = vec![("devKey", dev_key.clone())];
         let body = {
             let memory = memory.clone();
             move || {
-                let remembered = memory.lock().ok().and_then(|memory| memory.clone());
-                let (remember_me_id, device) = remembered.map(|remembered| (remembered.id, remembered.device)).unzip();
+                let (remember_me_id, device) = recall(&memory);
                 let (name, secret, organization, dev_key) =
                     (self.name.clone(), self.secret.clone(), &organization, dev_key.clone());
                 match call {
@@ -194,15 +192,8 @@ impl ApAr {
                 }
             }
         };
-        let way = way(facts, self.way)?;
-        let sign_in = OneCall {
-            way,
-            connection: connection.clone(),
-            operations: facts.operations,
-            presents,
-            body: Box::new(body),
-        };
-        let entrance = sign_in.connection.clone();
+        let entrance = connection.clone();
+        let sign_in = OneCall::new(&entrance, facts, way, &user, Some(&of), presents, body)?;
         Ok(Organization::new(connections, entrance, Arc::new(sign_in), memory))
     }
 }
@@ -214,7 +205,7 @@ impl Credential for SpendToken {
     fn open(self, bill: &Bill, call: SignInCall) -> Result<Spend, Error> {
         v3_only(call)?;
         let grant = Grant::new([("apiToken", self.0.clone())])?;
-        let account = Account::new([("apiToken", self.0.expose().to_owned())]);
+        let account = Account::new([("apiToken", fingerprint(&self.0))]);
         let connection = Connection::new(bill.v3.clone(), &spend::API, &account, vec![self.0]);
         Ok(Spend::new(&connection, Arc::new(NoCall { way: way(&spend::API, "api-token")?, grant })))
     }
@@ -229,9 +220,10 @@ impl Credential for PartnerKey {
         check_credential("user name", &self.username)?;
         check_credential("password", self.password.expose())?;
         Grant::new([("appKey", self.app_key.clone())])?;
-        let account = Account::new([("appKey", self.app_key.expose().to_owned())]);
+        let account = Account::new([("appKey", fingerprint(&self.app_key))]);
         let secrets = vec![self.password.clone(), self.app_key.clone()];
         let connection = Connection::new(bill.v3.clone(), &partner::API, &account, secrets);
+        let user = self.username.clone();
         let presents = vec![("appKey", self.app_key.clone())];
         let body = move || {
             json(&partner::types::PartnerLoginRequest {
@@ -240,13 +232,7 @@ impl Credential for PartnerKey {
                 app_key: self.app_key.clone(),
             })
         };
-        let sign_in = OneCall {
-            way: way(&partner::API, "partner-key")?,
-            connection: connection.clone(),
-            operations: partner::API.operations,
-            presents,
-            body: Box::new(body),
-        };
+        let sign_in = OneCall::new(&connection, &partner::API, "partner-key", &user, None, presents, body)?;
         Ok(Partner::new(bill.clone(), connection, Arc::new(sign_in)))
     }
 }
@@ -258,17 +244,14 @@ impl PartnerUser {
         check_credential("organization id", &self.organization_id)?;
         let account = account(&self.dev_key, &self.organization_id)?;
         let secrets = vec![self.dev_key.clone()];
-        let connections = [
-            Connection::new(bill.v3.clone(), &api::API, &account, secrets.clone()),
-            Connection::new(bill.v2.clone(), &v2::API, &account, secrets),
-        ];
+        let connections = connections(bill, &account, secrets);
         let memory = Memory::default();
+        let (user, of) = (self.user_id.clone(), self.organization_id.clone());
         let presents = vec![("devKey", self.dev_key.clone())];
         let body = {
             let memory = memory.clone();
             move || {
-                let remembered = memory.lock().ok().and_then(|memory| memory.clone());
-                let (remember_me_id, device) = remembered.map(|remembered| (remembered.id, remembered.device)).unzip();
+                let (remember_me_id, device) = recall(&memory);
                 json(&partner::types::LoginAsUserRequest {
                     user_id: self.user_id.clone().into(),
                     organization_id: self.organization_id.clone().into(),
@@ -277,22 +260,30 @@ impl PartnerUser {
                 })
             }
         };
-        let sign_in = OneCall {
-            way: way(&partner::API, "partner-user")?,
-            connection: partner.hiding([]),
-            operations: partner::API.operations,
-            presents,
-            body: Box::new(body),
-        };
-        let entrance = sign_in.connection.clone();
+        let entrance = partner.hiding([]);
+        let sign_in = OneCall::new(&entrance, &partner::API, "partner-user", &user, Some(&of), presents, body)?;
         Ok(Organization::new(connections, entrance, Arc::new(sign_in), memory))
     }
+}
+
+/// An organization's two APIs.
+fn connections(bill: &Bill, account: &Account, secrets: Vec<Secret>) -> [Connection; 2] {
+    [
+        Connection::new(bill.v3.clone(), &api::API, account, secrets.clone()),
+        Connection::new(bill.v2.clone(), &v2::API, account, secrets),
+    ]
+}
+
+/// What BILL remembers of the device: `rememberMeId` and its name.
+fn recall(memory: &Memory) -> (Option<Secret>, Option<String>) {
+    let remembered = memory.lock().ok().and_then(|memory| memory.clone());
+    remembered.map(|remembered| (remembered.id, remembered.device)).unzip()
 }
 
 /// The developer key as a header is checked here, before a sign-in is spent on it.
 fn account(dev_key: &Secret, organization: &str) -> Result<Account, Error> {
     Grant::new([("devKey", dev_key.clone())])?;
-    Ok(Account::new([("devKey", dev_key.expose().to_owned()), ("organization", organization.to_owned())]))
+    Ok(Account::new([("devKey", fingerprint(dev_key)), ("organization", organization.to_owned())]))
 }
 
 fn way(api: &'static Api, name: &str) -> Result<&'static Way, Error> {

@@ -10,24 +10,49 @@ use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::clock::Clock;
 use crate::session::grant::{Grant, Pending, SignIn};
-use crate::table::{Operation, Way};
+use crate::session::store::{Identity, fingerprint};
+use crate::table::{Api, Operation, Way};
 use crate::transport::Connection;
 
 /// Signs in by one call, whose answer carries the session where the spec says.
 pub struct OneCall {
-    /// The way; it has an operation.
-    pub way: &'static Way,
-    /// Over which the call goes.
-    pub connection: Connection,
-    /// Which operations there are.
-    pub operations: &'static [&'static Operation],
-    /// What later calls present beside the session, by scheme.
-    pub presents: Vec<(&'static str, Secret)>,
-    /// Writes the call's body; asked anew at each sign-in.
-    pub body: Box<dyn Fn() -> Result<Value, Error> + Send + Sync>,
+    way: &'static Way,
+    identity: Identity,
+    connection: Connection,
+    operations: &'static [&'static Operation],
+    presents: Vec<(&'static str, Secret)>,
+    body: Box<dyn Fn() -> Result<Value, Error> + Send + Sync>,
 }
 
 impl OneCall {
+    /// A way of `api` to sign in, over `connection`.
+    ///
+    /// `user` and `organization` say whose session it leads to; `presents` is what later calls present beside the session, by scheme, such as
+    /// a developer key; `body` writes the call's body, and is asked anew at each sign-in.
+    ///
+    /// # Errors
+    /// `config` if the spec has no such way.
+    pub fn new(
+        connection: &Connection,
+        api: &'static Api,
+        way: &str,
+        user: &str,
+        organization: Option<&str>,
+        presents: Vec<(&'static str, Secret)>,
+        body: impl Fn() -> Result<Value, Error> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let way = api.way(way).ok_or_else(|| Error::config(format!("the spec of {} has no way {way}", api.name)))?;
+        let identity = Identity {
+            address: connection.base().to_owned(),
+            way: way.name.to_owned(),
+            user: user.to_owned(),
+            organization: organization.map(str::to_owned),
+            key: presents.first().map(|(_, key)| fingerprint(key)),
+        };
+        let (connection, operations) = (connection.clone(), api.operations);
+        Ok(Self { way, identity, connection, operations, presents, body: Box::new(body) })
+    }
+
     fn operation(&self, id: Option<&'static str>) -> Result<&'static Operation, Error> {
         let found = self.operations.iter().find(|operation| Some(operation.id) == id).copied();
         found.ok_or_else(|| Error::config(format!("the way {} has no such call", self.way.name)))
@@ -45,16 +70,23 @@ impl OneCall {
         let answer: Value = serde_json::from_slice(&answer).map_err(|_| absent(".", "not JSON"))?;
         let session = answer.pointer(self.way.session).and_then(Value::as_str).filter(|session| !session.is_empty());
         let session = session.ok_or_else(|| absent(self.way.session, "the answer carries no session"))?;
-        let granted = self.way.provides.iter().find(|scheme| self.presents.iter().all(|(given, _)| given != *scheme));
-        let presents = self.presents.iter().cloned().chain(granted.map(|scheme| (*scheme, Secret::from(session))));
-        let mut grant =
-            Grant::new(presents).map_err(|_| absent(self.way.session, "the session cannot be sent as a header"))?;
+        let mut grant = self
+            .grant(session.into())
+            .map_err(|_| absent(self.way.session, "the session cannot be sent as a header"))?;
         grant.trusted = self.way.trusted.and_then(|at| answer.pointer(at)).and_then(Value::as_bool);
         grant.user = self.way.user.and_then(|at| answer.pointer(at)).map(|user| match user {
             Value::String(user) => user.clone(),
             other => other.to_string(),
         });
         Ok(grant)
+    }
+
+    fn grant(&self, session: Secret) -> Result<Grant, Error> {
+        // The way provides what the caller brought, and one thing more: what the vendor gives.
+        let given = self.way.provides.iter().find(|scheme| self.presents.iter().all(|(brought, _)| brought != *scheme));
+        let given = given.ok_or_else(|| Error::config(format!("the way {} provides no session", self.way.name)))?;
+        let presents = self.presents.iter().cloned().chain([(*given, session)]);
+        Ok(Grant::new(presents)?.given(given))
     }
 
     /// A refusal of the call that signs in is one of the credentials; BILL's v2 refuses inside a 200. A redirect and a fault of the
@@ -74,8 +106,16 @@ impl SignIn for OneCall {
         self.way
     }
 
+    fn identity(&self) -> Option<&Identity> {
+        Some(&self.identity)
+    }
+
     fn sign_in(&self) -> Pending<'_, Grant> {
         Box::pin(self.call())
+    }
+
+    fn restore(&self, session: Secret) -> Result<Grant, Error> {
+        self.grant(session)
     }
 
     fn sign_out(&self, grant: Grant) -> Pending<'_, ()> {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use http::HeaderValue;
 
+use super::store::Identity;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::table::Way;
@@ -19,8 +20,22 @@ pub trait SignIn: Send + Sync {
     /// The way, with its facts.
     fn way(&self) -> &'static Way;
 
+    /// Whose session it is, for a store to find it again. `None`: it is never kept.
+    fn identity(&self) -> Option<&Identity> {
+        None
+    }
+
     /// Signs in. Called by one caller at a time.
     fn sign_in(&self) -> Pending<'_, Grant>;
+
+    /// The grant around a session that the vendor gave earlier, to this process or another.
+    ///
+    /// # Errors
+    /// `config` if the session cannot be sent, or if the way has none to restore.
+    fn restore(&self, session: Secret) -> Result<Grant, Error> {
+        let _ = session;
+        Err(Error::config("this way has no session to restore"))
+    }
 
     /// Ends a session at the vendor's. Does nothing where the vendor has no such call.
     fn sign_out(&self, grant: Grant) -> Pending<'_, ()>;
@@ -30,6 +45,7 @@ pub trait SignIn: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Grant {
     presents: Vec<Presented>,
+    session: Option<&'static str>,
     /// Whether the vendor says that the session is MFA-trusted.
     pub trusted: Option<bool>,
     /// The user's id, where the spec says where the answer tells it.
@@ -57,12 +73,24 @@ impl Grant {
     pub fn new(presents: impl IntoIterator<Item = (&'static str, Secret)>) -> Result<Self, Error> {
         let presents =
             presents.into_iter().map(|(scheme, secret)| Presented::new(scheme, secret)).collect::<Result<_, _>>()?;
-        Ok(Self { presents, trusted: None, user: None })
+        Ok(Self { presents, session: None, trusted: None, user: None })
     }
 
     /// The credential for a scheme.
     pub fn get(&self, scheme: &str) -> Option<&Presented> {
         self.presents.iter().find(|presented| presented.scheme == scheme)
+    }
+
+    /// The session itself: what the vendor gave, as opposed to what the caller brought.
+    pub fn session(&self) -> Option<&Secret> {
+        self.session.and_then(|scheme| self.get(scheme)).map(|presented| &presented.secret)
+    }
+
+    /// Names the scheme whose credential the vendor gave.
+    #[must_use]
+    pub fn given(mut self, scheme: &'static str) -> Self {
+        self.session = Some(scheme);
+        self
     }
 
     /// Every secret in it.

@@ -5,8 +5,11 @@
 //! sent is never sent a second time because its first caller went away.
 
 pub mod clock;
+pub mod file;
 pub mod grant;
+mod renewal;
 pub mod state;
+pub mod store;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +21,9 @@ use tracing::Instrument as _;
 
 use self::clock::Clock;
 use self::grant::{Grant, SignIn};
+use self::renewal::{Keeper, Renewed};
 use self::state::{Cause, Decision, Live, Phase, Terms};
+use self::store::Store;
 use crate::error::Error;
 use crate::table::Way;
 
@@ -30,6 +35,7 @@ struct Shared {
     sign_in: Arc<dyn SignIn>,
     clock: Arc<dyn Clock>,
     terms: Terms,
+    keeper: Option<Keeper>,
     /// The live session again, readable without the lock. Written only under the lock.
     live: ArcSwapOption<Live>,
     state: Mutex<State>,
@@ -67,16 +73,24 @@ pub struct Status {
 }
 
 impl Session {
-    /// A session that has not signed in yet; the first call does.
-    pub fn new(sign_in: Arc<dyn SignIn>, clock: Arc<dyn Clock>, margin: Duration, hold_off: Duration) -> Self {
+    /// A session that has not signed in yet; the first call does. With a store it is shared with whoever has the same one.
+    pub fn new(
+        sign_in: Arc<dyn SignIn>,
+        clock: Arc<dyn Clock>,
+        margin: Duration,
+        hold_off: Duration,
+        store: Option<Arc<dyn Store>>,
+    ) -> Self {
         let terms = Terms { idle: sign_in.way().idle, margin, hold_off };
-        Self(Arc::new(Shared { sign_in, clock, terms, live: ArcSwapOption::empty(), state: Mutex::default() }))
+        let keeper = store.zip(sign_in.identity().cloned()).map(|(store, identity)| Keeper::new(store, identity));
+        let live = ArcSwapOption::empty();
+        Self(Arc::new(Shared { sign_in, clock, terms, keeper, live, state: Mutex::default() }))
     }
 
     /// A session that is live already.
     pub(crate) fn live(sign_in: Arc<dyn SignIn>, grant: Grant, clock: Arc<dyn Clock>) -> Self {
-        let session = Self::new(sign_in, clock, Duration::ZERO, Duration::MAX);
-        let live = Arc::new(Live::new(1, grant, session.0.clock.now()));
+        let session = Self::new(sign_in, clock, Duration::ZERO, Duration::MAX, None);
+        let live = Arc::new(Live::new(1, grant, None, session.0.clock.now(), session.0.clock.now()));
         session.0.live.store(Some(live.clone()));
         *session.lock() = State { phase: Phase::Live(live), generation: 1, ..State::default() };
         session
@@ -138,10 +152,10 @@ impl Session {
 
     fn take_off(&self, mut landing: Landing, cause: Cause) {
         let way = self.way();
-        let sign_in = self.0.sign_in.clone();
+        let shared = self.0.clone();
         let span = tracing::info_span!("sign_in", way = way.name, cause = cause.as_str());
         let flight = async move {
-            let outcome = sign_in.sign_in().await;
+            let outcome = renewal::renew(&shared).await;
             landing.land(outcome);
         };
         tokio::spawn(flight.instrument(span));
@@ -150,10 +164,24 @@ impl Session {
     /// Reports that the vendor refused this generation as dead. A late report about an older one changes nothing.
     pub(crate) fn reject(&self, generation: u64) {
         let mut state = self.lock();
-        if matches!(&state.phase, Phase::Live(live) if live.generation == generation) {
+        if let Phase::Live(live) = &state.phase
+            && live.generation == generation
+        {
+            if let (Some(keeper), Some(id)) = (&self.0.keeper, &live.id) {
+                keeper.refused(id);
+            }
             state.phase = Phase::Cold;
             self.0.live.store(None);
             tracing::info!(way = self.way().name, generation, "the vendor ended the session");
+        }
+    }
+
+    /// Notes that a call was completed: the idle time counts from now. A store is told of it now and then, on a task of its own.
+    pub(crate) fn completed(&self, live: &Live) {
+        let now = self.0.clock.now();
+        live.touch(now);
+        if let (Some(keeper), Some(id), Some(idle)) = (&self.0.keeper, &live.id, self.0.terms.idle) {
+            keeper.used(id, now, idle);
         }
     }
 
@@ -171,6 +199,11 @@ impl Session {
             self.0.live.store(None);
             std::mem::take(&mut state.phase)
         };
+        if let (Phase::Live(live), Some(keeper)) = (&ended, &self.0.keeper)
+            && let Some(id) = &live.id
+        {
+            keeper.forget(id).await;
+        }
         match ended {
             Phase::Live(live) if self.way().sign_out.is_some() => self.0.sign_in.sign_out(live.grant.clone()).await,
             _ => Ok(()),
@@ -229,13 +262,13 @@ struct Landing {
 }
 
 impl Landing {
-    fn land(&mut self, outcome: Result<Grant, Error>) {
+    fn land(&mut self, outcome: Result<Renewed, Error>) {
         self.landed = true;
         let shared = &self.session.0;
         let mut state = self.session.lock();
-        let outcome = outcome.map(|grant| {
+        let outcome = outcome.map(|Renewed { grant, id, since, last_used }| {
             state.generation += 1;
-            Arc::new(Live::new(state.generation, grant, shared.clock.now()))
+            Arc::new(Live::new(state.generation, grant, id, since, last_used))
         });
         match &outcome {
             Ok(live) => tracing::info!(generation = live.generation, "signed in"),

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::grant::Grant;
+use super::store::millis;
 use crate::error::Error;
 
 /// A session that the vendor granted.
@@ -14,6 +15,8 @@ pub struct Live {
     pub generation: u64,
     /// What calls present.
     pub grant: Grant,
+    /// What a store knows it by; `None` where it is not kept.
+    pub id: Option<String>,
     /// When it was granted.
     pub since: SystemTime,
     trusted: AtomicBool,
@@ -22,13 +25,19 @@ pub struct Live {
 }
 
 impl Live {
-    pub(super) fn new(generation: u64, grant: Grant, now: SystemTime) -> Self {
+    pub(super) fn new(
+        generation: u64,
+        grant: Grant,
+        id: Option<String>,
+        since: SystemTime,
+        last_used: SystemTime,
+    ) -> Self {
         let trusted = AtomicBool::new(grant.trusted.unwrap_or(false));
-        Self { generation, grant, since: now, trusted, last_used: AtomicU64::new(millis(now)) }
+        Self { generation, grant, id, since, trusted, last_used: AtomicU64::new(millis(last_used)) }
     }
 
     /// Notes a completed call: the idle time counts from here.
-    pub(crate) fn touch(&self, now: SystemTime) {
+    pub(super) fn touch(&self, now: SystemTime) {
         self.last_used.store(millis(now), Ordering::Relaxed);
     }
 
@@ -45,10 +54,6 @@ impl Live {
     pub(crate) fn set_trusted(&self, trusted: bool) {
         self.trusted.store(trusted, Ordering::Relaxed);
     }
-}
-
-fn millis(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Where a session stands.
@@ -127,7 +132,14 @@ pub fn decide(phase: &Phase, terms: &Terms, now: SystemTime, monotonic: Duration
 
 /// Whether the vendor has, or is about to have, ended the session for idleness.
 pub(super) fn is_idle(live: &Live, terms: &Terms, now: SystemTime) -> bool {
-    terms.idle.is_some_and(|limit| live.idle(now) >= limit.saturating_sub(terms.margin.min(limit / 2)))
+    terms.is_over(live.idle(now))
+}
+
+impl Terms {
+    /// Whether a session that has been idle for so long counts as gone.
+    pub(super) fn is_over(&self, idle: Duration) -> bool {
+        self.idle.is_some_and(|limit| idle >= limit.saturating_sub(self.margin.min(limit / 2)))
+    }
 }
 
 /// What a failed sign-in leaves behind: a refusal of the credentials is remembered, everything else may pass.
@@ -142,6 +154,8 @@ pub fn after_failure(error: &Error, monotonic: Duration) -> Phase {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -156,7 +170,7 @@ mod tests {
     }
 
     fn live() -> Arc<Live> {
-        Arc::new(Live::new(1, Grant::new([("session", "example".into())]).unwrap(), at(0)))
+        Arc::new(Live::new(1, Grant::new([("session", "example".into())]).unwrap(), None, at(0), at(0)))
     }
 
     fn rejected() -> Error {

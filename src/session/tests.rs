@@ -88,7 +88,7 @@ fn rejected(_: usize) -> Result<Grant, Error> {
 }
 
 fn session(vendor: &Arc<OnDemand>) -> Session {
-    Session::new(vendor.clone(), Arc::new(Stopped), Duration::from_secs(10), Duration::from_secs(3600))
+    Session::new(vendor.clone(), Arc::new(Stopped), Duration::from_secs(10), Duration::from_secs(3600), None)
 }
 
 /// Starts callers, and waits until each of them waits for the sign-in.

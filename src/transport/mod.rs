@@ -112,7 +112,7 @@ impl Connection {
     /// A session for this connection's way of signing in, by the policy of its settings.
     pub fn open(&self, sign_in: Arc<dyn SignIn>) -> Session {
         let policy = self.0.wire.policy();
-        Session::new(sign_in, self.clock().clone(), policy.idle_margin, policy.hold_off)
+        Session::new(sign_in, self.clock().clone(), policy.idle_margin, policy.hold_off, self.0.wire.store())
     }
 
     /// The session that calls go out under.
@@ -169,8 +169,8 @@ impl Connection {
                 .ok_or_else(|| Error::config(format!("{}: its body cannot be sent twice", operation.id)))?;
             let failure = match self.attempt(operation, again, live.as_deref(), schemes, permits, &deadline).await {
                 Ok(mut response) => {
-                    if let Some(live) = &live {
-                        live.touch(clock.now());
+                    if let (Some(session), Some(live)) = (&shared.session, &live) {
+                        session.completed(live);
                     }
                     response.hide = self.0.hide.with(live);
                     return Ok(response);
@@ -189,9 +189,9 @@ impl Connection {
                     Class::DeadSession => {}
                     Class::Untrusted => {
                         live.set_trusted(false);
-                        live.touch(clock.now());
+                        session.completed(live);
                     }
-                    _ => live.touch(clock.now()),
+                    _ => session.completed(live),
                 }
             }
             let (fate, retry_after) = match &failure {

@@ -13,6 +13,7 @@ use super::pace::Pacer;
 use super::policy::Policy;
 use crate::error::Error;
 use crate::session::clock::{Clock, SystemClock};
+use crate::session::store::Store;
 
 /// How calls are made: the time limits and the clock.
 #[derive(Debug, Clone)]
@@ -22,11 +23,13 @@ pub struct Settings {
     pub policy: Policy,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Where sessions are kept; in memory without one.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { policy: Policy::default(), clock: Arc::new(SystemClock::default()) }
+        Self { policy: Policy::default(), clock: Arc::new(SystemClock::default()), store: None }
     }
 }
 
@@ -87,6 +90,10 @@ impl Wire {
     /// The policy of its settings.
     pub fn policy(&self) -> &Policy {
         &self.settings.policy
+    }
+
+    pub(super) fn store(&self) -> Option<Arc<dyn Store>> {
+        self.settings.store.clone()
     }
 
     pub(super) fn pacer(&self) -> &Pacer {

@@ -237,7 +237,9 @@ pub fn grant(path: &str, session: &str) -> Reply {
     let body = match path {
         "/api/v2/Login.json" => json!({"response_status": 0, "response_message": "Success", "response_data":
             {"sessionId": session, "orgId": "008o", "usersId": "006u", "apiEndPoint": "https://elsewhere.invalid"}}),
-        path if path.starts_with("/api/auth/") => json!({"token": session, "user_id": 2, "receipts_email": "r@b.invalid"}),
+        path if path.starts_with("/api/auth/") => {
+            json!({"token": session, "user_id": 2, "receipts_email": "r@b.invalid"})
+        }
         _ => v3,
     };
     Reply::json(200, body.to_string())
@@ -246,7 +248,9 @@ pub fn grant(path: &str, session: &str) -> Reply {
 /// A call that went well, with no rows.
 pub fn success(path: &str) -> Reply {
     let body = match path {
-        path if path.starts_with("/api/v2/") => r#"{"response_status":0,"response_message":"Success","response_data":[]}"#,
+        path if path.starts_with("/api/v2/") => {
+            r#"{"response_status":0,"response_message":"Success","response_data":[]}"#
+        }
         path if path.starts_with("/api/") => "[]",
         _ => r#"{"results":[]}"#,
     };
@@ -355,9 +359,7 @@ impl Vendors {
                 let (v3, v2) = (organization.api(), organization.v2());
                 return Ok(if api == "bill" { v3.inner() } else { v2.inner() }.clone());
             }
-            "google" => {
-                self.bezala.session(bezala::Google { email: email(), access_token: secret("sso-token") })?
-            }
+            "google" => self.bezala.session(bezala::Google { email: email(), access_token: secret("sso-token") })?,
             "microsoft" => {
                 self.bezala.session(bezala::Microsoft { email: email(), access_token: secret("sso-token") })?
             }

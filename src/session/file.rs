@@ -1,0 +1,243 @@
+//! Sessions in a file: ten runs of a command, at once or one after the other, share one.
+//!
+//! One file is one profile, with a record for each identity. It is the owner's alone (mode 0600) and is replaced as a whole, so
+//! that a reader, or a run after a crash, finds the old one or the new one. Locks are the operating system's, on files beside it:
+//! they go with the process that held them, however it ended.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::store::{FORMAT, Identity, Lease, Record, Store, StoreError, Storing, millis};
+
+/// Keeps sessions in a file.
+///
+/// It is not encrypted: whoever can read the file can use the sessions in it until they idle out.
+#[derive(Debug, Clone)]
+pub struct FileStore {
+    path: Arc<Path>,
+}
+
+/// The whole file. Records are kept as text, so that one that this version does not understand is kept as it is.
+#[derive(Default, Serialize, Deserialize)]
+struct Profile {
+    format: u32,
+    sessions: BTreeMap<String, Box<RawValue>>,
+}
+
+impl FileStore {
+    /// Keeps sessions in the file at `path`, which is made when it is needed. Its directory has to be there.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into().into() }
+    }
+
+    /// Reads the profile; an empty one if there is none or it is damaged.
+    fn read(&self) -> Result<Profile, StoreError> {
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Profile::default()),
+            Err(error) => return Err(self.failed("cannot be opened", &error)),
+        };
+        self.check_owner(&file)?;
+        let mut text = String::new();
+        match file.read_to_string(&mut text) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+            Err(error) => return Err(self.failed("cannot be read", &error)),
+        }
+        match serde_json::from_str::<Profile>(&text) {
+            Ok(profile) if profile.format > FORMAT => Err(StoreError::Unusable(format!(
+                "{} is of format {}, and this version knows {FORMAT}: update, or name another file",
+                self.path.display(),
+                profile.format
+            ))),
+            Ok(profile) => Ok(profile),
+            Err(_) => {
+                if !text.is_empty() {
+                    tracing::warn!(path = %self.path.display(), "the file of sessions is damaged; its sessions are not used");
+                }
+                Ok(Profile::default())
+            }
+        }
+    }
+
+    /// Refuses a file that others could have written or could read.
+    #[cfg(unix)]
+    fn check_owner(&self, file: &File) -> Result<(), StoreError> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = file.metadata().map_err(|error| self.failed("cannot be looked at", &error))?;
+        let refuse = |what: &str| Err(StoreError::Unusable(format!("{} {what}", self.path.display())));
+        if !metadata.is_file() {
+            return refuse("is not a file: name a file for LEDGERKEY_STORE, not a directory");
+        }
+        // The owner of a file just made is whom this process makes files as.
+        let own = self.probe_owner()?;
+        if metadata.uid() != own {
+            return refuse("belongs to another user: its sessions are not used");
+        }
+        if metadata.mode() & 0o077 != 0 {
+            return refuse("can be read or written by others: run `chmod 600` on it, and sign out what it holds");
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn check_owner(&self, file: &File) -> Result<(), StoreError> {
+        let metadata = file.metadata().map_err(|error| self.failed("cannot be looked at", &error))?;
+        if metadata.is_file() {
+            Ok(())
+        } else {
+            Err(StoreError::Unusable(format!("{} is not a file", self.path.display())))
+        }
+    }
+
+    #[cfg(unix)]
+    fn probe_owner(&self) -> Result<u32, StoreError> {
+        use std::os::unix::fs::MetadataExt as _;
+        let lock = self.lock_file("owner")?;
+        Ok(lock.metadata().map_err(|error| self.failed("cannot be looked at", &error))?.uid())
+    }
+
+    /// Changes the profile, alone.
+    fn change(&self, change: impl FnOnce(&mut Profile) -> Result<bool, StoreError>) -> Result<(), StoreError> {
+        let lock = self.lock_file("write")?;
+        lock.lock().map_err(|error| self.failed("cannot be locked", &error))?;
+        let mut profile = self.read()?;
+        if change(&mut profile)? {
+            profile.format = FORMAT;
+            self.replace(&profile)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the whole file beside its place and moves it there: at no time is there half of one.
+    fn replace(&self, profile: &Profile) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(profile)
+            .map_err(|_| StoreError::Unavailable("the sessions cannot be written".into()))?;
+        let beside = self.beside("new");
+        let write = || {
+            let _ = fs::remove_file(&beside);
+            let mut file = private(OpenOptions::new().write(true).create_new(true)).open(&beside)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            fs::rename(&beside, &self.path)
+        };
+        write().map_err(|error| {
+            let _ = fs::remove_file(&beside);
+            self.failed("cannot be written", &error)
+        })
+    }
+
+    fn lock_file(&self, what: &str) -> Result<File, StoreError> {
+        let path = self.beside(what);
+        private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
+            .open(&path)
+            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))
+    }
+
+    /// A hidden name beside the file's own.
+    fn beside(&self, what: &str) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.path.with_file_name(format!(".{name}.{what}"))
+    }
+
+    fn failed(&self, what: &str, error: &io::Error) -> StoreError {
+        let words = format!("{} {what}: {error}", self.path.display());
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory => StoreError::Unusable(words),
+            _ => StoreError::Unavailable(words),
+        }
+    }
+
+    /// Runs on a thread that may block.
+    fn run<'a, T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
+    ) -> Storing<'a, T> {
+        let store = self.clone();
+        Box::pin(async move {
+            let done = tokio::task::spawn_blocking(move || work(&store)).await;
+            done.unwrap_or_else(|_| Err(StoreError::Unavailable("the file store was torn down".into())))
+        })
+    }
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+impl Store for FileStore {
+    fn load<'a>(&'a self, identity: &'a Identity) -> Storing<'a, Option<Record>> {
+        let identity = identity.clone();
+        self.run(move |store| match store.read()?.sessions.get(&identity.digest()) {
+            Some(text) => Record::read(&identity, text.get()),
+            None => Ok(None),
+        })
+    }
+
+    fn lease<'a>(&'a self, identity: &'a Identity) -> Storing<'a, Lease> {
+        let digest = identity.digest();
+        self.run(move |store| {
+            let lock = store.lock_file(&format!("{digest}.lock"))?;
+            lock.lock().map_err(|error| store.failed("cannot be locked", &error))?;
+            Ok(Lease::new(lock))
+        })
+    }
+
+    fn save<'a>(&'a self, identity: &'a Identity, record: &'a Record) -> Storing<'a, ()> {
+        let (digest, record) = (identity.digest(), record.clone());
+        self.run(move |store| {
+            let text = RawValue::from_string(record.write()?)
+                .map_err(|_| StoreError::Unavailable("the session cannot be written".into()))?;
+            store.change(|profile| {
+                profile.sessions.insert(digest, text);
+                Ok(true)
+            })
+        })
+    }
+
+    fn touch<'a>(&'a self, identity: &'a Identity, id: &'a str, last_used: SystemTime) -> Storing<'a, ()> {
+        let (identity, id) = (identity.clone(), id.to_owned());
+        self.run(move |store| {
+            store.change(|profile| {
+                let Some(mut record) = stored(profile, &identity, &id)? else { return Ok(false) };
+                record.last_used = record.last_used.max(millis(last_used));
+                let text = RawValue::from_string(record.write()?)
+                    .map_err(|_| StoreError::Unavailable("the session cannot be written".into()))?;
+                profile.sessions.insert(identity.digest(), text);
+                Ok(true)
+            })
+        })
+    }
+
+    fn remove<'a>(&'a self, identity: &'a Identity, id: &'a str) -> Storing<'a, ()> {
+        let (identity, id) = (identity.clone(), id.to_owned());
+        self.run(move |store| {
+            store.change(|profile| {
+                let there = stored(profile, &identity, &id)?.is_some();
+                if there {
+                    profile.sessions.remove(&identity.digest());
+                }
+                Ok(there)
+            })
+        })
+    }
+}
+
+/// The record of this identity, if it is that of `id`.
+fn stored(profile: &Profile, identity: &Identity, id: &str) -> Result<Option<Record>, StoreError> {
+    let Some(text) = profile.sessions.get(&identity.digest()) else { return Ok(None) };
+    Ok(Record::read(identity, text.get())?.filter(|record| record.id == id))
+}

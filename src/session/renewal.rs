@@ -1,0 +1,183 @@
+//! Getting a session: out of the store if somebody has made one, else from the vendor, and then into the store.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::Shared;
+use super::grant::Grant;
+use super::store::{FORMAT, Identity, Record, Store, StoreError, millis};
+use crate::error::Error;
+
+/// A session as it comes from the vendor or the store.
+pub(super) struct Renewed {
+    pub(super) grant: Grant,
+    pub(super) id: Option<String>,
+    pub(super) since: SystemTime,
+    pub(super) last_used: SystemTime,
+}
+
+/// A session's place in a store.
+#[derive(Clone)]
+pub(super) struct Keeper(Arc<Kept>);
+
+struct Kept {
+    store: Arc<dyn Store>,
+    identity: Identity,
+    /// The ids that the vendor refused as dead, latest last: they are not taken out of the store again.
+    refused: Mutex<VecDeque<String>>,
+    /// When the store was last told of the use, in milliseconds since 1970.
+    told: AtomicU64,
+    /// The store failed the last time; said once, not at each failure.
+    away: AtomicBool,
+    /// When a session was last made without the store, in milliseconds of the monotonic clock, and one more; 0 is never.
+    alone: AtomicU64,
+}
+
+/// While the store is away, a session is made alone at most this often. Without a bound every process of a fleet would sign in at each
+/// refusal, and the vendor's 200 sign-ins an hour would be gone at once.
+const BETWEEN_LONE_SIGN_INS: Duration = Duration::from_secs(60);
+
+/// A few are enough: an id comes back only while somebody else has not yet seen the refusal.
+const REFUSED_KEPT: usize = 8;
+
+/// A new session: whoever else has made one shares it; else this makes it, alone, while the others wait.
+pub(super) async fn renew(shared: &Shared) -> Result<Renewed, Error> {
+    let Some(keeper) = &shared.keeper else { return sign_in(shared, None).await };
+    let kept = &keeper.0;
+    match share(shared, kept).await {
+        Ok(renewed) => {
+            if kept.away.swap(false, Ordering::Relaxed) {
+                tracing::info!("the session store is back");
+            }
+            renewed
+        }
+        Err(error @ StoreError::Unusable(_)) => Err(Error::Store(error.to_string())),
+        Err(error @ StoreError::Unavailable(_)) => {
+            kept.note_away(&error);
+            let now = u64::try_from(shared.clock.monotonic().as_millis()).unwrap_or(u64::MAX) + 1;
+            let last = kept.alone.load(Ordering::Relaxed);
+            if last != 0 && Duration::from_millis(now.saturating_sub(last)) < BETWEEN_LONE_SIGN_INS {
+                return Err(Error::Store(format!("{error}; a session was made without it less than a minute ago")));
+            }
+            kept.alone.store(now, Ordering::Relaxed);
+            sign_in(shared, None).await
+        }
+    }
+}
+
+/// The outer error is the store's, the inner one the sign-in's.
+async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, StoreError> {
+    if let Some(renewed) = kept.find(shared).await? {
+        return Ok(Ok(renewed));
+    }
+    let _lease = kept.store.lease(&kept.identity).await?;
+    // Who held the lease before has made one, most likely.
+    if let Some(renewed) = kept.find(shared).await? {
+        return Ok(Ok(renewed));
+    }
+    let id = format!("{:032x}", rand::random::<u128>());
+    let renewed = match sign_in(shared, Some(id)).await {
+        Ok(renewed) => renewed,
+        Err(error) => return Ok(Err(error)),
+    };
+    // The session is good whether or not it can be kept.
+    if let Some(record) = kept.record(&renewed)
+        && let Err(error) = kept.store.save(&kept.identity, &record).await
+    {
+        kept.note_away(&error);
+    }
+    Ok(Ok(renewed))
+}
+
+async fn sign_in(shared: &Shared, id: Option<String>) -> Result<Renewed, Error> {
+    let grant = shared.sign_in.sign_in().await?;
+    let now = shared.clock.now();
+    Ok(Renewed { grant, id, since: now, last_used: now })
+}
+
+impl Kept {
+    /// The stored session, if it is alive as far as anyone here knows.
+    async fn find(&self, shared: &Shared) -> Result<Option<Renewed>, StoreError> {
+        let Some(record) = self.store.load(&self.identity).await? else { return Ok(None) };
+        if self.refused.lock().unwrap_or_else(PoisonError::into_inner).contains(&record.id) {
+            return Ok(None);
+        }
+        let idle = shared.clock.now().duration_since(record.last_used()).unwrap_or_default();
+        if shared.terms.is_over(idle) {
+            return Ok(None);
+        }
+        let Ok(mut grant) = shared.sign_in.restore(record.session.clone()) else { return Ok(None) };
+        grant.trusted = record.trusted;
+        grant.user = record.user.clone();
+        tracing::debug!("took the session out of the store");
+        let since = UNIX_EPOCH + Duration::from_millis(record.since);
+        Ok(Some(Renewed { grant, last_used: record.last_used(), since, id: Some(record.id) }))
+    }
+
+    fn record(&self, renewed: &Renewed) -> Option<Record> {
+        Some(Record {
+            format: FORMAT,
+            identity: self.identity.clone(),
+            id: renewed.id.clone()?,
+            session: renewed.grant.session()?.clone(),
+            trusted: renewed.grant.trusted,
+            user: renewed.grant.user.clone(),
+            since: millis(renewed.since),
+            last_used: millis(renewed.last_used),
+        })
+    }
+
+    fn note_away(&self, error: &StoreError) {
+        if !self.away.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "the session store failed; going on without it");
+        }
+    }
+}
+
+impl Keeper {
+    pub(super) fn new(store: Arc<dyn Store>, identity: Identity) -> Self {
+        Self(Arc::new(Kept {
+            store,
+            identity,
+            refused: Mutex::default(),
+            told: AtomicU64::new(0),
+            away: AtomicBool::new(false),
+            alone: AtomicU64::new(0),
+        }))
+    }
+
+    /// The vendor refused this session as dead.
+    pub(super) fn refused(&self, id: &str) {
+        let mut refused = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.push_back(id.to_owned());
+        if refused.len() > REFUSED_KEPT {
+            refused.pop_front();
+        }
+    }
+
+    /// Tells the store that the session was used, but not more often than a fortieth of the idle limit: somebody else's view of it
+    /// may be so much too old, and no more.
+    pub(super) fn used(&self, id: &str, now: SystemTime, idle: Duration) {
+        let (at, last) = (millis(now), self.0.told.load(Ordering::Relaxed));
+        let apart = u64::try_from((idle / 40).as_millis()).unwrap_or(u64::MAX);
+        if at.abs_diff(last) < apart
+            || self.0.told.compare_exchange(last, at, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        let (keeper, id) = (self.clone(), id.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = keeper.0.store.touch(&keeper.0.identity, &id, now).await {
+                keeper.0.note_away(&error);
+            }
+        });
+    }
+
+    pub(super) async fn forget(&self, id: &str) {
+        if let Err(error) = self.0.store.remove(&self.0.identity, id).await {
+            self.0.note_away(&error);
+        }
+    }
+}
