@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What went wrong, typed, and without a secret in any of its texts.
 ///
@@ -47,14 +47,18 @@ pub enum Error {
         reason: String,
     },
     /// Too many calls, and the vendor was still saying so when the tries or the time ran out.
-    #[error("{operation} was rate-limited: {refusal}")]
+    #[error("{operation} is rate-limited{}", limit_words(*limit, *until, refusal.as_deref()))]
     RateLimited {
         /// The operation.
         operation: &'static str,
-        /// When the vendor said to come back.
+        /// The limit that is spent, by our own count; `None` where only the vendor says so.
+        limit: Option<&'static str>,
+        /// How long until a call may go, where that is known.
         retry_after: Option<Duration>,
-        /// What the vendor said.
-        refusal: Box<Refusal>,
+        /// When a call may go, where that is known.
+        until: Option<SystemTime>,
+        /// What the vendor said; `None` where nothing was sent, since the limit was known to be spent.
+        refusal: Option<Box<Refusal>>,
     },
     /// The vendor refused the call.
     #[error("{operation} was refused: {refusal}")]
@@ -79,6 +83,8 @@ pub enum Error {
     Ambiguous {
         /// The operation.
         operation: &'static str,
+        /// When it was sent, by our clock: what to look for at the vendor's is from then on.
+        sent_at: SystemTime,
         /// What hid the answer.
         #[source]
         source: Box<Error>,
@@ -119,6 +125,20 @@ pub enum Error {
     Config(String),
 }
 
+fn limit_words(limit: Option<&str>, until: Option<SystemTime>, refusal: Option<&Refusal>) -> String {
+    let mut words = String::new();
+    if let Some(limit) = limit {
+        words.push_str(&format!(": the limit of {limit} is spent"));
+    }
+    if let Some(until) = until {
+        words.push_str(&format!(", until {}", httpdate::fmt_http_date(until)));
+    }
+    if let Some(refusal) = refusal {
+        words.push_str(&format!(": {refusal}"));
+    }
+    words
+}
+
 fn found_words(found: Option<i64>) -> String {
     match found {
         Some(found) => format!("company {found} is selected"),
@@ -153,8 +173,8 @@ impl Error {
             Self::SignInRejected { refusal, .. }
             | Self::LockedOut { refusal, .. }
             | Self::MfaRequired { refusal, .. }
-            | Self::RateLimited { refusal, .. }
             | Self::Vendor { refusal, .. } => Some(refusal),
+            Self::RateLimited { refusal, .. } => refusal.as_deref(),
             Self::Ambiguous { source, .. } => source.refusal(),
             _ => None,
         }

@@ -109,10 +109,12 @@ pub struct Limit {
     pub quota: Quota,
     /// The operations that count; empty: all.
     pub operations: &'static [&'static str],
+    /// The vendor's code for a refusal by this limit.
+    pub refused_with: Option<&'static str>,
 }
 
 /// How many calls a limit allows.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quota {
     /// So many under way at one time.
     AtOnce(u32),

@@ -26,19 +26,17 @@ impl api::Client {
     /// As every call; `config` if the media type is not one.
     pub async fn upload_attachment(&self, upload: Upload) -> Result<ResponseValue<types::Attachment>, Error> {
         let connection: &Connection = &self.inner;
-        let boundary_form = || -> Result<Form, Error> {
-            let file = Part::bytes(upload.contents.clone())
-                .file_name(upload.file_name.clone())
-                .mime_str(&upload.media_type)?;
+        let build = || {
+            let file = Part::bytes(upload.contents.clone()).file_name(upload.file_name.clone());
             // The key is `file` at the top level: integrators saw a nested one fail.
-            let form = Form::new().part("file", file);
-            Ok(match &upload.transaction_id {
+            let form = Form::new().part("file", file.mime_str(&upload.media_type)?);
+            let form = match &upload.transaction_id {
                 Some(transaction) => form.text("transaction_id", transaction.to_string()),
                 None => form.text("draft", "1"),
-            })
+            };
+            let request = connection.http().post(format!("{}{}", self.baseurl, UPLOAD_ATTACHMENT.path));
+            Ok(request.multipart(form).build()?)
         };
-        let request = connection.http().post(format!("{}{}", self.baseurl, UPLOAD_ATTACHMENT.path));
-        let request = request.multipart(boundary_form()?).build()?;
-        ResponseValue::from_response(connection.exec(&UPLOAD_ATTACHMENT, request).await?).await
+        ResponseValue::from_response(connection.exec_built(&UPLOAD_ATTACHMENT, &build).await?).await
     }
 }

@@ -136,7 +136,7 @@ struct OneCompany {
 
 impl Gate for OneCompany {
     fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease> {
-        Box::pin(async move { Ok(Box::new(self.guard.enter(self.company, operation).await?) as Lease) })
+        Box::pin(async move { Ok(Lease::new(self.guard.enter(self.company, operation).await?)) })
     }
 }
 
@@ -145,6 +145,6 @@ pub(super) struct AnyCompany(pub(super) Arc<Guard>);
 
 impl Gate for AnyCompany {
     fn enter(&self, _: &'static Operation) -> Pending<'_, Lease> {
-        Box::pin(async move { Ok(Box::new(self.0.running.clone().read_owned().await) as Lease) })
+        Box::pin(async move { Ok(Lease::new(self.0.running.clone().read_owned().await)) })
     }
 }

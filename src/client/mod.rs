@@ -18,20 +18,22 @@ use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
 
 #[doc(hidden)]
 pub use reqwest;
 
 pub use crate::error::Error;
 use crate::error::Mismatch;
+pub use crate::session::store::Lease;
 use crate::table::Operation;
+pub use crate::transport::budget::{Claim, SharedBudget, Taken};
+pub use crate::transport::observe::{Observer, Waited};
 pub use crate::transport::pace::Account;
 pub use crate::transport::policy::Policy;
 pub use crate::transport::response::Response;
 use crate::transport::response::{Payload, mismatch};
 pub use crate::transport::wire::{Settings, Wire};
-pub use crate::transport::{Connection, Gate, Lease};
+pub use crate::transport::{Connection, Gate};
 
 /// A decoded answer, with its status and headers. It derefs to the value.
 #[derive(Clone)]
@@ -90,11 +92,11 @@ impl ResponseValue<()> {
 impl ResponseValue<ByteStream> {
     pub fn stream(response: Response) -> Self {
         let Response { operation, status, headers, payload, .. } = response;
-        let (stream, slots): (Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>, _) = match payload {
-            Payload::Whole(bytes) => (Box::pin(futures_util::stream::iter([Ok(bytes)])), Vec::new()),
-            Payload::Stream(answer, slots) => (Box::pin(answer.bytes_stream()), slots),
+        let (stream, held): (Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>, _) = match payload {
+            Payload::Whole(bytes) => (Box::pin(futures_util::stream::iter([Ok(bytes)])), None),
+            Payload::Stream(answer, held) => (Box::pin(answer.bytes_stream()), Some(held)),
         };
-        Self { inner: ByteStream { operation, stream, slots }, status, headers }
+        Self { inner: ByteStream { operation, stream, held }, status, headers }
     }
 }
 
@@ -110,7 +112,7 @@ impl<T> Deref for ResponseValue<T> {
 pub struct ByteStream {
     operation: &'static Operation,
     stream: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>,
-    slots: Vec<OwnedSemaphorePermit>,
+    held: Option<Box<dyn Send>>,
 }
 
 impl Stream for ByteStream {
@@ -119,7 +121,7 @@ impl Stream for ByteStream {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let piece = std::task::ready!(self.stream.as_mut().poll_next(context));
         if !matches!(piece, Some(Ok(_))) {
-            self.slots.clear();
+            self.held = None;
         }
         let operation = self.operation.id;
         Poll::Ready(

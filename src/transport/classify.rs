@@ -29,6 +29,20 @@ pub(crate) enum Class {
     Other,
 }
 
+impl Class {
+    /// The word for logs.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::DeadSession => "dead-session",
+            Self::Untrusted => "untrusted",
+            Self::LockedOut => "locked-out",
+            Self::RateLimited => "rate-limited",
+            Self::Passing => "passing",
+            Self::Other => "refused",
+        }
+    }
+}
+
 /// No more problems than this are kept of one answer.
 const MOST_PROBLEMS: usize = 20;
 

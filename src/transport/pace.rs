@@ -1,14 +1,20 @@
-//! Slots: how many calls may be under way at one time, by what the vendor counts by.
+//! Pacing: keeps calls within what the vendor allows, so that it has nothing to refuse.
+//!
+//! Waiting is in line, for a place among those under way as for the next window; it costs no call, and a caller who gives up leaves
+//! nothing behind. What is counted is in [`Window`], without a clock; who waits, and for how long, is decided in `call`.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::table::{Api, Quota};
+use super::budget::{Claim, RetryBudget};
+use crate::session::store::millis;
+use crate::table::{Api, Limit, Quota};
 
 /// Whose calls these are, in the words of the specs' limits: the developer key's, the organization's. The values tell one from
-/// another and are never shown.
+/// another, and are fingerprints where they would be secrets.
 #[derive(Clone, Default)]
 pub struct Account(Vec<(&'static str, String)>);
 
@@ -29,59 +35,288 @@ impl std::fmt::Debug for Account {
     }
 }
 
-/// The slots of all accounts at one vendor's address.
-#[derive(Debug, Default)]
+/// The gauges of all accounts at one vendor's address.
+#[derive(Debug)]
 pub(crate) struct Pacer {
-    slots: Mutex<HashMap<(&'static str, Vec<String>), Arc<Semaphore>>>,
+    /// The vendor, in a word that is the same in every process.
+    scope: String,
+    pub(crate) retries: RetryBudget,
+    gauges: Mutex<HashMap<(&'static str, Vec<String>), Arc<Gauge>>>,
 }
 
 impl Pacer {
-    /// The slots that a call of this account has to take, one of each. Looked up once a connection, not once a call.
-    pub(crate) fn slots(&self, api: &Api, account: &Account) -> Vec<Slots> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        api.limits
-            .iter()
-            .filter_map(|limit| {
-                let Quota::AtOnce(at_once) = limit.quota else {
-                    return None;
-                };
-                let key: Option<Vec<String>> =
-                    limit.by.iter().map(|part| account.part(part).map(str::to_owned)).collect();
-                // Specs of one vendor share a limit by giving it one name.
-                let semaphore =
-                    slots.entry((limit.name, key?)).or_insert_with(|| Arc::new(Semaphore::new(at_once as usize)));
-                Some(Slots { semaphore: semaphore.clone(), operations: limit.operations })
-            })
-            .collect()
+    pub(crate) fn new(scope: &str) -> Self {
+        Self { scope: scope.to_owned(), retries: RetryBudget::default(), gauges: Mutex::default() }
+    }
+
+    /// The gauges that a call of this account may have to pass. Looked up once a connection, not once a call.
+    pub(crate) fn meters(&self, api: &'static Api, account: &Account) -> Vec<Meter> {
+        let mut gauges = lock(&self.gauges);
+        let meters = api.limits.iter().filter_map(|limit| {
+            let key: Option<Vec<String>> = limit.by.iter().map(|part| account.part(part).map(str::to_owned)).collect();
+            let key = key?;
+            let claim = Claim::new(&self.scope, limit, &key);
+            // Specs of one vendor share a limit by giving it one name.
+            let gauge = gauges.entry((limit.name, key)).or_insert_with(|| Arc::new(Gauge::new(limit.quota)));
+            Some(Meter { limit, gauge: gauge.clone(), claim })
+        });
+        meters.collect()
     }
 }
 
-/// The slots of one limit for one account.
+/// One limit, for one account.
 #[derive(Debug, Clone)]
-pub(crate) struct Slots {
-    semaphore: Arc<Semaphore>,
-    operations: &'static [&'static str],
+pub(crate) struct Meter {
+    pub(crate) limit: &'static Limit,
+    pub(crate) gauge: Arc<Gauge>,
+    pub(crate) claim: Claim,
 }
 
-impl Slots {
-    /// Whether this operation needs no slot, or one is free: what there is to hold, if there is something. `None` if one has to wait.
-    pub(crate) fn try_take(&self, operation: &str) -> Option<Option<OwnedSemaphorePermit>> {
-        if !self.counts(operation) {
-            return Some(None);
+impl Meter {
+    pub(crate) fn counts(&self, operation: &str) -> bool {
+        self.limit.operations.is_empty() || self.limit.operations.contains(&operation)
+    }
+}
+
+/// What is left of a limit.
+#[derive(Debug)]
+pub(crate) enum Gauge {
+    /// Places for calls under way; tokio's semaphore serves in the order of asking.
+    Places(Arc<Semaphore>),
+    /// A count within a time.
+    Window {
+        window: Mutex<Window>,
+        /// Whoever waits for the next window waits here, so that the first to ask is the first to go.
+        line: tokio::sync::Mutex<()>,
+    },
+}
+
+impl Gauge {
+    fn new(quota: Quota) -> Self {
+        match quota {
+            Quota::AtOnce(places) => Self::Places(Arc::new(Semaphore::new(places as usize))),
+            Quota::Within { most, per, clock } => {
+                Self::Window { window: Mutex::new(Window::new(most, per, clock)), line: tokio::sync::Mutex::default() }
+            }
         }
-        self.semaphore.clone().try_acquire_owned().ok().map(Some)
     }
 
-    /// Waits in line for a slot; `None` if this operation does not count. Dropping the future gives up the place in the line,
-    /// dropping the permit gives back the slot.
-    pub(crate) async fn take(&self, operation: &str) -> Option<OwnedSemaphorePermit> {
-        if !self.counts(operation) {
-            return None;
+    /// How long until a call may go; zero for now. Takes nothing.
+    pub(crate) fn wait(&self, now: SystemTime) -> Duration {
+        match self {
+            Self::Places(_) => Duration::ZERO,
+            Self::Window { window, .. } => lock(window).wait(now),
         }
-        self.semaphore.clone().acquire_owned().await.ok()
     }
 
-    fn counts(&self, operation: &str) -> bool {
-        self.operations.is_empty() || self.operations.contains(&operation)
+    /// Counts a call; `false` if none may go now.
+    pub(crate) fn spend(&self, now: SystemTime) -> bool {
+        match self {
+            Self::Places(_) => true,
+            Self::Window { window, .. } => lock(window).spend(now),
+        }
+    }
+
+    /// Takes back a call that was counted and not sent.
+    pub(crate) fn refund(&self) {
+        if let Self::Window { window, .. } = self {
+            lock(window).refund();
+        }
+    }
+
+    /// The vendor says that nothing is left: for `retry_after`, or else until the window ends. Without its word on how long, it is
+    /// believed only if our own count agrees, or if it says so `again`.
+    pub(crate) fn refused(&self, now: SystemTime, retry_after: Option<Duration>, again: bool) {
+        if let Self::Window { window, .. } = self {
+            let mut window = lock(window);
+            if retry_after.is_some() || again || window.is_half_spent(now) {
+                window.close(now, retry_after);
+            }
+        }
+    }
+
+    /// A place, if one is free at once.
+    pub(crate) fn try_place(&self) -> Option<Option<OwnedSemaphorePermit>> {
+        match self {
+            Self::Places(places) => places.clone().try_acquire_owned().ok().map(Some),
+            Self::Window { .. } => Some(None),
+        }
+    }
+
+    /// Waits in line for a place. Dropping the future gives up the place in the line, dropping the permit gives back the place.
+    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        match self {
+            Self::Places(places) => places.clone().acquire_owned().await.ok(),
+            Self::Window { .. } => None,
+        }
+    }
+}
+
+/// A count of calls within a time, by the vendor's window: a state and the time, no clock of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Window {
+    most: u32,
+    per: u64,
+    clock: bool,
+    /// When each counted call was made, oldest first; for a window of the clock only their number matters, and it is kept as such.
+    calls: VecDeque<u64>,
+    count: u32,
+    /// The start of the clock's window that `count` is of.
+    start: u64,
+    /// Nothing goes before this time: the vendor said so.
+    closed: u64,
+}
+
+impl Window {
+    pub(crate) fn new(most: u32, per: Duration, clock: bool) -> Self {
+        let per = u64::try_from(per.as_millis()).unwrap_or(u64::MAX).max(1);
+        Self { most, per, clock, calls: VecDeque::new(), count: 0, start: 0, closed: 0 }
+    }
+
+    pub(crate) fn wait(&mut self, now: SystemTime) -> Duration {
+        let now = self.roll(now);
+        let open = if self.count < self.most {
+            now
+        } else if self.clock {
+            self.start + self.per
+        } else {
+            self.calls.front().map_or(now, |oldest| oldest + self.per)
+        };
+        // A clock that went back must not make anyone wait for longer than a window.
+        Duration::from_millis(open.max(self.closed).saturating_sub(now).min(self.per))
+    }
+
+    pub(crate) fn spend(&mut self, now: SystemTime) -> bool {
+        if !self.wait(now).is_zero() {
+            return false;
+        }
+        self.count += 1;
+        if !self.clock {
+            self.calls.push_back(millis(now));
+        }
+        true
+    }
+
+    pub(crate) fn refund(&mut self) {
+        self.count = self.count.saturating_sub(1);
+        self.calls.pop_back();
+    }
+
+    fn is_half_spent(&mut self, now: SystemTime) -> bool {
+        self.roll(now);
+        self.count >= self.most / 2
+    }
+
+    fn close(&mut self, now: SystemTime, retry_after: Option<Duration>) {
+        let now = self.roll(now);
+        self.closed = match retry_after {
+            Some(wait) => now.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            None if self.clock => self.start + self.per,
+            None => now + self.per,
+        };
+    }
+
+    /// Forgets what no longer counts, and tells the time in milliseconds since 1970.
+    fn roll(&mut self, now: SystemTime) -> u64 {
+        let now = millis(now);
+        if self.clock {
+            let start = now - now % self.per;
+            // Only forward: a clock that goes back finds the window that it was in already counted.
+            if start > self.start {
+                (self.start, self.count) = (start, 0);
+            }
+        } else {
+            while self.calls.front().is_some_and(|oldest| oldest + self.per <= now) {
+                self.calls.pop_front();
+            }
+            self.count = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        }
+        now
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_clock_window_starts_anew_with_the_hour() {
+        let mut window = Window::new(2, Duration::from_secs(3600), true);
+        assert!(window.spend(at(7000)) && window.spend(at(7100)) && !window.spend(at(7199)));
+        assert_eq!(window.wait(at(7199)), Duration::from_secs(1));
+        assert!(window.spend(at(7200)));
+    }
+
+    #[test]
+    fn a_sliding_window_lets_one_go_when_the_oldest_is_out() {
+        let mut window = Window::new(2, Duration::from_secs(60), false);
+        assert!(window.spend(at(10)) && window.spend(at(30)) && !window.spend(at(69)));
+        assert_eq!(window.wait(at(69)), Duration::from_secs(1));
+        assert!(window.spend(at(70)) && !window.spend(at(89)) && window.spend(at(90)));
+    }
+
+    #[test]
+    fn the_vendors_word_closes_a_window() {
+        let gauge = Gauge::new(Quota::Within { most: 100, per: Duration::from_secs(3600), clock: true });
+        gauge.refused(at(3700), None, false);
+        assert!(gauge.spend(at(3700)), "one word against our own count is not enough");
+        gauge.refused(at(3700), None, true);
+        assert_eq!(gauge.wait(at(3700)), Duration::from_secs(3500));
+        assert!(gauge.spend(at(7200)));
+        gauge.refused(at(7200), Some(Duration::from_secs(5)), false);
+        assert!(!gauge.spend(at(7204)) && gauge.spend(at(7205)));
+    }
+
+    #[test]
+    fn a_refund_gives_the_call_back() {
+        for clock in [true, false] {
+            let mut window = Window::new(1, Duration::from_secs(60), clock);
+            assert!(window.spend(at(0)) && !window.spend(at(0)));
+            window.refund();
+            assert!(window.spend(at(0)));
+        }
+    }
+
+    proptest! {
+        /// Against the vendor's own count: no window ever sees more calls than it allows, however the clock is stepped forward.
+        #[test]
+        fn never_more_than_the_vendor_allows(steps in proptest::collection::vec(0_u64..40, 1..200), clock in any::<bool>()) {
+            let (most, per) = (5, 60);
+            let mut window = Window::new(most, Duration::from_secs(per), clock);
+            let (mut now, mut sent) = (1_000_000, Vec::new());
+            for step in steps {
+                now += step;
+                if window.spend(at(now)) {
+                    sent.push(now);
+                } else {
+                    let wait = window.wait(at(now));
+                    prop_assert!(!wait.is_zero() && wait <= Duration::from_secs(per));
+                    prop_assert!(window.clone().wait(at(now) + wait).is_zero(), "after the wait a call may go");
+                }
+                let counted = sent.iter().filter(|sent| if clock { **sent / per == now / per } else { **sent + per > now });
+                prop_assert!(counted.count() <= most as usize);
+            }
+        }
+
+        #[test]
+        fn a_clock_that_jumps_never_makes_anyone_wait_longer_than_a_window(times in proptest::collection::vec(0_u64..100_000, 1..50), clock in any::<bool>()) {
+            let mut window = Window::new(2, Duration::from_secs(60), clock);
+            for time in times {
+                let _ = window.spend(at(time));
+                prop_assert!(window.wait(at(time)) <= Duration::from_secs(60));
+            }
+        }
     }
 }

@@ -5,7 +5,6 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::classify::problems;
 use super::hide::Hide;
@@ -35,8 +34,8 @@ impl fmt::Debug for Response {
 pub(crate) enum Payload {
     /// Read to its end.
     Whole(Bytes),
-    /// Still coming; the slots are held until it has come.
-    Stream(reqwest::Response, Vec<OwnedSemaphorePermit>),
+    /// Still coming; its place among the calls under way is held until it has come.
+    Stream(reqwest::Response, Box<dyn Send>),
 }
 
 impl Response {
@@ -52,7 +51,7 @@ impl Response {
     pub async fn bytes(self) -> Result<Bytes, Error> {
         match self.payload {
             Payload::Whole(bytes) => Ok(bytes),
-            Payload::Stream(answer, _slots) => answer.bytes().await.map_err(|error| Error::Network {
+            Payload::Stream(answer, _held) => answer.bytes().await.map_err(|error| Error::Network {
                 operation: self.operation.id,
                 source: std::sync::Arc::new(error.without_url()),
             }),

@@ -3,17 +3,20 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use url::{Host, Url};
 
+use super::budget::{RetryBudget, SharedBudget};
+use super::observe::Observer;
 use super::pace::Pacer;
 use super::policy::Policy;
 use crate::error::Error;
 use crate::session::clock::{Clock, SystemClock};
-use crate::session::store::Store;
+use crate::session::store::{Store, StoreError};
 
 /// How calls are made: the time limits and the clock.
 #[derive(Debug, Clone)]
@@ -25,11 +28,21 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// Where sessions are kept; in memory without one.
     pub store: Option<Arc<dyn Store>>,
+    /// Counts calls together with other processes; each for itself without one.
+    pub budget: Option<Arc<dyn SharedBudget>>,
+    /// Is told of tries and waits.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { policy: Policy::default(), clock: Arc::new(SystemClock::default()), store: None }
+        Self {
+            policy: Policy::default(),
+            clock: Arc::new(SystemClock::default()),
+            store: None,
+            budget: None,
+            observer: None,
+        }
     }
 }
 
@@ -40,6 +53,8 @@ pub struct Wire {
     http: reqwest::Client,
     settings: Settings,
     pacer: Arc<Pacer>,
+    /// The shared budget failed the last time; said once, not at each call.
+    budget_away: AtomicBool,
 }
 
 impl Wire {
@@ -49,7 +64,8 @@ impl Wire {
     /// # Errors
     /// `config`, in words that name what is wrong with the address.
     pub fn new(address: &str, settings: Settings) -> Result<Self, Error> {
-        Self::sharing(address, settings, Arc::default())
+        let pacer = Arc::new(Pacer::new(address.trim().trim_end_matches('/')));
+        Self::sharing(address, settings, pacer)
     }
 
     /// One more address of the same vendor, that counts calls together with `self`.
@@ -71,7 +87,7 @@ impl Wire {
             .build()
             .map_err(|error| Error::config(format!("the HTTP client cannot be made: {}", error.without_url())))?;
         let base = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { base, url, http, settings, pacer })
+        Ok(Self { base, url, http, settings, pacer, budget_away: AtomicBool::new(false) })
     }
 
     pub(super) fn base(&self) -> &str {
@@ -98,6 +114,31 @@ impl Wire {
 
     pub(super) fn pacer(&self) -> &Pacer {
         &self.pacer
+    }
+
+    pub(super) fn retries(&self) -> &RetryBudget {
+        &self.pacer.retries
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    pub(super) fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.settings.observer.as_ref()
+    }
+
+    pub(super) fn budget(&self) -> Option<&Arc<dyn SharedBudget>> {
+        self.settings.budget.as_ref()
+    }
+
+    pub(super) fn note_budget(&self, error: Option<&StoreError>) {
+        let away = self.budget_away.swap(error.is_some(), Ordering::Relaxed);
+        match error {
+            Some(error) if !away => tracing::warn!(%error, "the shared budget failed; counting for this process alone"),
+            None if away => tracing::info!("the shared budget is back"),
+            _ => {}
+        }
     }
 
     /// Credentials go to this address and to no other, whatever a request was built for.

@@ -127,6 +127,8 @@ pub struct Limit {
     pub allows: Allows,
     /// Only these operations count; none: all do.
     pub operations: Option<Vec<String>>,
+    /// The vendor's code for a refusal by this limit.
+    pub refused_with: Option<String>,
     /// Where the vendor says so.
     pub source: String,
 }

@@ -235,6 +235,7 @@ fn rules(rules: &[Rule]) -> TokenStream {
 fn limit(limit: &Limit) -> TokenStream {
     let Limit { name, by, .. } = limit;
     let operations = limit.operations.iter().flatten();
+    let refused_with = option(limit.refused_with.as_ref().map(|code| quote!(#code)));
     let quota = match limit.allows {
         Allows::AtOnce(most) => quote!(AtOnce(#most)),
         Allows::Rate { most, per, window } => {
@@ -243,7 +244,13 @@ fn limit(limit: &Limit) -> TokenStream {
         }
     };
     quote! {
-        table::Limit { name: #name, by: &[#(#by),*], quota: table::Quota::#quota, operations: &[#(#operations),*] }
+        table::Limit {
+            name: #name,
+            by: &[#(#by),*],
+            quota: table::Quota::#quota,
+            operations: &[#(#operations),*],
+            refused_with: #refused_with,
+        }
     }
 }
 

@@ -136,7 +136,7 @@ pub(super) fn at<'a>(root: &Node<'a>, pointer: &str) -> Option<Node<'a>> {
 }
 
 fn limits(lint: &mut Lint<'_>, root: &Node<'_>) -> Vec<Limit> {
-    const KEYS: &[&str] = &["name", "by", "at-once", "most", "per", "window", "operations", "source"];
+    const KEYS: &[&str] = &["name", "by", "at-once", "most", "per", "window", "operations", "refused-with", "source"];
     let Some(node) = root.get("x-limits") else {
         return Vec::new();
     };
@@ -154,6 +154,7 @@ fn limits(lint: &mut Lint<'_>, root: &Node<'_>) -> Vec<Limit> {
             by: counted_by(lint, &item, "by"),
             allows: allows(lint, &item),
             operations: operations(lint, &item, "operations"),
+            refused_with: text(lint, &item, "refused-with"),
             source: text(lint, &item, "source").unwrap_or_default(),
         });
     }

@@ -1,0 +1,86 @@
+//! Budgets that outlast one process: what a fleet of machines may call together, and what retries may cost.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crate::session::store::{Lease, Storing};
+use crate::table::{Limit, Quota};
+
+/// Counts calls for all processes that share it. Without one, each process counts for itself.
+pub trait SharedBudget: fmt::Debug + Send + Sync {
+    /// Takes what a call needs of each limit: of all of them, or of none.
+    fn take<'a>(&'a self, claims: &'a [Claim]) -> Storing<'a, Taken>;
+
+    /// The vendor says that nothing is left of this limit for so long.
+    fn close<'a>(&'a self, claim: &'a Claim, wait: Duration) -> Storing<'a, ()>;
+}
+
+/// The outcome of [`SharedBudget::take`].
+#[derive(Debug)]
+pub enum Taken {
+    /// The call may go; its place is given back when the lease is dropped.
+    Granted(Lease),
+    /// Nothing was taken: ask again after this.
+    Wait(Duration),
+}
+
+/// One limit that a call counts into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Names the limit and the account, the same in every process. It holds fingerprints where it would hold secrets.
+    pub key: String,
+    /// The limit.
+    pub quota: Quota,
+}
+
+impl Claim {
+    pub(crate) fn new(scope: &str, limit: &Limit, account: &[String]) -> Self {
+        Self { key: format!("{scope}|{}|{}", limit.name, account.join("|")), quota: limit.quota }
+    }
+}
+
+/// What tries after a failure may cost all callers together: when most calls fail, few are tried again, so that a client does not
+/// make a vendor's outage worse. The sizes are those of the AWS SDKs' retry quota.
+#[derive(Debug)]
+pub(crate) struct RetryBudget(AtomicI64);
+
+const FULL: i64 = 500;
+const A_RETRY_COSTS: i64 = 5;
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self(AtomicI64::new(FULL))
+    }
+}
+
+impl RetryBudget {
+    /// Pays for one more try; `false` if there is nothing left.
+    pub(crate) fn pay(&self) -> bool {
+        let pay = |left: i64| (left >= A_RETRY_COSTS).then(|| left - A_RETRY_COSTS);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pay).is_ok()
+    }
+
+    /// A call succeeded.
+    pub(crate) fn earn(&self) {
+        // Full most of the time: then nothing is written, and no two threads fight over the line.
+        if self.0.load(Ordering::Relaxed) < FULL {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_run_out_and_successes_bring_them_back() {
+        let budget = RetryBudget::default();
+        assert_eq!((0..1000).filter(|_| budget.pay()).count(), 100);
+        (0..4).for_each(|_| budget.earn());
+        assert!(!budget.pay());
+        budget.earn();
+        assert!(budget.pay() && !budget.pay());
+    }
+}

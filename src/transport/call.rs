@@ -1,0 +1,358 @@
+//! One call from its beginning to its end: how often it is tried, and what is between the tries.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::{Either, select};
+use reqwest::Request;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::attempt::{Failure, attempt};
+use super::budget::{Claim, Taken};
+use super::classify::Class;
+use super::observe::Waited;
+use super::pace::{Gauge, Meter};
+use super::policy::{Fate, Next, next};
+use super::response::Response;
+use super::{Connection, Shared};
+use crate::error::{Error, Mismatch, Refusal};
+use crate::session::Session;
+use crate::session::state::Live;
+use crate::session::store::Lease;
+use crate::table::{Operation, Quota, Scheme};
+
+/// A call under way.
+pub(super) struct Call<'c> {
+    connection: &'c Connection,
+    shared: &'c Shared,
+    operation: &'static Operation,
+    schemes: &'static [Scheme],
+    /// The time by which it has to be over, by the monotonic clock.
+    end: Duration,
+    sent_at: Option<SystemTime>,
+    /// The last refusal by a limit, for the error if waiting for the limit takes too long.
+    limited: Option<Box<Refusal>>,
+}
+
+/// What a call holds while it is under way.
+pub(super) struct Admitted {
+    live: Option<Arc<Live>>,
+    places: Vec<OwnedSemaphorePermit>,
+    shared: Option<Lease>,
+}
+
+impl<'c> Call<'c> {
+    pub(super) fn new(connection: &'c Connection, operation: &'static Operation, schemes: &'static [Scheme]) -> Self {
+        let shared = &*connection.0;
+        let end = shared.wire.clock().monotonic().saturating_add(shared.wire.policy().call);
+        Self { connection, shared, operation, schemes, end, sent_at: None, limited: None }
+    }
+
+    /// Tries until there is an answer, an error that will not pass, or no time left.
+    pub(super) async fn run(mut self, build: &(dyn Fn() -> Result<Request, Error> + Sync)) -> Result<Response, Error> {
+        let gate = self.shared.gate.as_ref().filter(|_| self.operation.in_company);
+        let _lease = match gate {
+            Some(gate) => Some(self.bound("waiting for the company", gate.enter(self.operation)).await??),
+            None => None,
+        };
+        let policy = self.shared.wire.policy();
+        let mut tries = 0;
+        let mut replayed = false;
+        loop {
+            let request = build()?;
+            self.shared.wire.check_target(request.url())?;
+            let admitted = self.admit().await?;
+            tries += 1;
+            self.sent_at.get_or_insert_with(|| self.shared.wire.clock().now());
+            let live = admitted.live.clone();
+            let limit = policy.attempt.min(self.left());
+            let outcome = attempt(self.shared, self.operation, self.schemes, request, admitted, limit, tries).await;
+            let failure = match outcome {
+                Ok(mut response) => {
+                    if let (Some(session), Some(live)) = (&self.shared.session, &live) {
+                        session.completed(live);
+                    }
+                    self.shared.wire.retries().earn();
+                    response.hide = self.shared.hide.with(live);
+                    return Ok(response);
+                }
+                Err(failure) => failure,
+            };
+            if self.note(&failure, live.as_ref()) && !replayed {
+                // Refused before acting, so it is safe to send again; once, for a session that is refused fresh will not get better.
+                if let (Some(session), Some(live)) = (&self.shared.session, &live) {
+                    session.reject(live.generation);
+                }
+                replayed = true;
+                tries -= 1;
+                continue;
+            }
+            self.back_off(failure, live.as_ref(), tries).await?;
+        }
+    }
+
+    /// What a failed try tells about the session and the limits. Whether it met a dead session.
+    fn note(&mut self, failure: &Failure, live: Option<&Arc<Live>>) -> bool {
+        let Failure::Refused { class, refusal, retry_after } = failure else { return false };
+        if *class == Class::RateLimited {
+            self.correct(refusal, *retry_after);
+        }
+        let (Some(session), Some(live)) = (&self.shared.session, live) else { return false };
+        match class {
+            Class::DeadSession => return true,
+            Class::Untrusted => live.set_trusted(false),
+            _ => {}
+        }
+        // A call that was refused for its own sake has been completed all the same.
+        session.completed(live);
+        false
+    }
+
+    /// The vendor counts otherwise than we do: it is right.
+    fn correct(&mut self, refusal: &Refusal, retry_after: Option<Duration>) {
+        let again = self.limited.replace(Box::new(refusal.clone())).is_some();
+        let meters = self
+            .meters()
+            .filter(|meter| meter.limit.refused_with.is_some_and(|code| refusal.codes().any(|found| found == code)));
+        // Of two limits with one code, the one that names the operation is meant.
+        if let Some(meter) = meters.max_by_key(|meter| !meter.limit.operations.is_empty()) {
+            let now = self.shared.wire.clock().now();
+            meter.gauge.refused(now, retry_after, again);
+            let wait = meter.gauge.wait(now);
+            if let Some(budget) = self.shared.wire.budget().filter(|_| !wait.is_zero()) {
+                let (budget, claim) = (budget.clone(), meter.claim.clone());
+                tokio::spawn(async move { budget.close(&claim, wait).await });
+            }
+        }
+    }
+
+    /// Waits before the next try, or ends the call with its error.
+    async fn back_off(&self, failure: Failure, live: Option<&Arc<Live>>, tries: u32) -> Result<(), Error> {
+        let (fate, retry_after) = match &failure {
+            Failure::Refused { class: Class::RateLimited, retry_after, .. } => (Fate::NotActed, *retry_after),
+            Failure::Refused { class: Class::Passing, retry_after, .. } => (Fate::Unknown, *retry_after),
+            Failure::Broken { fate, .. } => (*fate, None),
+            Failure::TimedOut(_) => (Fate::Unknown, None),
+            Failure::Refused { .. } | Failure::Unreadable(_) => return Err(self.error(failure, live)),
+        };
+        // The vendor's limits are what they are; only what may be an outage is paid for.
+        let is_limit = matches!(failure, Failure::Refused { class: Class::RateLimited, .. });
+        let policy = self.shared.wire.policy();
+        let mut decision = next(self.operation, fate, tries, policy);
+        let wait = policy.back_off(tries + 1, retry_after, rand::random());
+        let error = self.error(failure, live);
+        if decision == Next::Again && (self.left() <= wait || !(is_limit || self.shared.wire.retries().pay())) {
+            decision = Next::GiveUp;
+        }
+        match decision {
+            Next::Ambiguous => Err(Error::Ambiguous {
+                operation: self.operation.id,
+                sent_at: self.sent_at.unwrap_or(SystemTime::UNIX_EPOCH),
+                source: Box::new(error),
+            }),
+            Next::GiveUp => Err(error),
+            Next::Again => {
+                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                tracing::debug!(tries, wait_ms, kind = error.kind(), "backing off");
+                self.waited(Waited::BackOff, wait);
+                self.shared.wire.clock().sleep(wait).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Gets everything that a try needs: a session, a place, a share of each budget. In this order, and again from the start when
+    /// waiting for one has cost the other: a session must not be waited for with a place in hand, which the sign-in may need.
+    async fn admit(&self) -> Result<Admitted, Error> {
+        loop {
+            let live = self.session().await?;
+            self.wait_for_windows().await?;
+            let places = self.places().await?;
+            if let (Some(session), Some(live)) = (&self.shared.session, &live)
+                && session.at_hand().is_none_or(|now| now.generation != live.generation)
+            {
+                continue;
+            }
+            if !self.spend() {
+                continue;
+            }
+            let shared = match self.share().await {
+                Ok(Some(lease)) => lease,
+                Ok(None) => {
+                    self.refund();
+                    continue;
+                }
+                Err(error) => {
+                    self.refund();
+                    return Err(error);
+                }
+            };
+            return Ok(Admitted { live, places, shared });
+        }
+    }
+
+    async fn session(&self) -> Result<Option<Arc<Live>>, Error> {
+        let session = match &self.shared.session {
+            Some(session) if !self.schemes.is_empty() => session,
+            _ => return Ok(None),
+        };
+        match session.at_hand() {
+            Some(live) => Ok(Some(live)),
+            None => self.bound("waiting for the sign-in", session.acquire()).await?.map(Some),
+        }
+    }
+
+    /// Waits until no window is spent, in line with the others who wait for it.
+    async fn wait_for_windows(&self) -> Result<(), Error> {
+        for meter in self.meters() {
+            let Gauge::Window { line, .. } = &*meter.gauge else { continue };
+            if meter.gauge.wait(self.shared.wire.clock().now()).is_zero() {
+                continue;
+            }
+            let _turn = self.bound("waiting for a limit", line.lock()).await?;
+            self.wait_out(meter.gauge.wait(self.shared.wire.clock().now()), meter).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_out(&self, wait: Duration, meter: &Meter) -> Result<(), Error> {
+        if wait.is_zero() {
+            return Ok(());
+        }
+        if wait > self.left() {
+            return Err(Error::RateLimited {
+                operation: self.operation.id,
+                limit: Some(meter.limit.name),
+                retry_after: Some(wait),
+                until: self.shared.wire.clock().now().checked_add(wait),
+                refusal: self.limited.clone(),
+            });
+        }
+        self.waited(Waited::Limit, wait);
+        self.shared.wire.clock().sleep(wait).await;
+        Ok(())
+    }
+
+    async fn places(&self) -> Result<Vec<OwnedSemaphorePermit>, Error> {
+        let mut places = Vec::new();
+        for meter in self.meters() {
+            let place = match meter.gauge.try_place() {
+                Some(place) => place,
+                None => self.bound("waiting for a place", meter.gauge.place()).await?,
+            };
+            places.extend(place);
+        }
+        Ok(places)
+    }
+
+    /// Counts the call into every window, or into none.
+    fn spend(&self) -> bool {
+        let now = self.shared.wire.clock().now();
+        for (index, meter) in self.meters().enumerate() {
+            if !meter.gauge.spend(now) {
+                self.meters().take(index).for_each(|meter| meter.gauge.refund());
+                return false;
+            }
+        }
+        true
+    }
+
+    fn refund(&self) {
+        self.meters().for_each(|meter| meter.gauge.refund());
+    }
+
+    /// Takes the call's share of what all processes may do together. `None`: it had to wait, and everything is asked for anew.
+    async fn share(&self) -> Result<Option<Option<Lease>>, Error> {
+        let Some(budget) = self.shared.wire.budget() else { return Ok(Some(None)) };
+        let claims: Vec<Claim> = self.meters().map(|meter| meter.claim.clone()).collect();
+        if claims.is_empty() {
+            return Ok(Some(None));
+        }
+        match self.bound("asking for a share of the limits", budget.take(&claims)).await? {
+            Ok(Taken::Granted(lease)) => {
+                self.shared.wire.note_budget(None);
+                Ok(Some(Some(lease)))
+            }
+            Ok(Taken::Wait(wait)) => {
+                let longest = self.meters().find(|meter| matches!(meter.limit.quota, Quota::Within { .. }));
+                match longest.or_else(|| self.meters().next()) {
+                    Some(meter) => self.wait_out(wait, meter).await?,
+                    None => self.shared.wire.clock().sleep(wait).await,
+                }
+                Ok(None)
+            }
+            Err(error) => {
+                // Our own count goes on, and the vendor's refusals correct it.
+                self.shared.wire.note_budget(Some(&error));
+                Ok(Some(None))
+            }
+        }
+    }
+
+    fn meters(&self) -> impl Iterator<Item = &'c Meter> + use<'c> {
+        let operation = self.operation.id;
+        self.shared.meters.iter().filter(move |meter| meter.counts(operation))
+    }
+
+    fn left(&self) -> Duration {
+        self.end.saturating_sub(self.shared.wire.clock().monotonic())
+    }
+
+    /// What `future` yields, or `timeout` when the call's time is over first.
+    async fn bound<T>(&self, what: &'static str, future: impl Future<Output = T>) -> Result<T, Error> {
+        match select(self.shared.wire.clock().limit(self.left()), pin!(future)).await {
+            Either::Left(_) => {
+                Err(Error::Timeout { operation: self.operation.id, what, limit: self.shared.wire.policy().call })
+            }
+            Either::Right((value, _)) => Ok(value),
+        }
+    }
+
+    fn waited(&self, what: Waited, wait: Duration) {
+        if let Some(observer) = self.shared.wire.observer() {
+            observer.waited(self.operation, what, wait);
+        }
+    }
+
+    fn error(&self, failure: Failure, live: Option<&Arc<Live>>) -> Error {
+        let operation = self.operation.id;
+        match failure {
+            Failure::Refused { class, mut refusal, retry_after } => {
+                self.shared.hide.with(live.cloned()).in_refusal(&mut refusal);
+                let refusal = Box::new(refusal);
+                let way = self.connection.session().map(Session::way);
+                match class {
+                    // Where the credential itself goes with each call, a refusal of it is one of signing in.
+                    Class::Other
+                        if let Some(way) = way.filter(|way| way.operation.is_none() && refusal.status == 401) =>
+                    {
+                        Error::SignInRejected { way: way.name, refusal }
+                    }
+                    Class::Untrusted => Error::MfaRequired { operation, refusal },
+                    Class::LockedOut => Error::LockedOut { operation, refusal },
+                    Class::RateLimited => {
+                        let until = retry_after.and_then(|wait| self.shared.wire.clock().now().checked_add(wait));
+                        Error::RateLimited { operation, limit: None, retry_after, until, refusal: Some(refusal) }
+                    }
+                    Class::DeadSession | Class::Passing | Class::Other => Error::Vendor { operation, refusal },
+                }
+            }
+            Failure::Unreadable(Mismatch { path, detail }) => Error::Decode { operation, path, detail },
+            Failure::TimedOut(limit) => Error::Timeout { operation, what: "the answer", limit },
+            Failure::Broken { error, .. } => Error::Network { operation, source: Arc::new(error.without_url()) },
+        }
+    }
+}
+
+impl Admitted {
+    pub(super) fn live(&self) -> Option<&Live> {
+        self.live.as_deref()
+    }
+
+    /// What has to be held until a streamed answer has come to its end.
+    pub(super) fn into_held(self) -> Box<dyn Send> {
+        Box::new((self.places, self.shared))
+    }
+}
