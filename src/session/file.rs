@@ -100,7 +100,7 @@ impl FileStore {
     #[cfg(unix)]
     fn probe_owner(&self) -> Result<u32, StoreError> {
         use std::os::unix::fs::MetadataExt as _;
-        let lock = self.lock_file("owner")?;
+        let lock = self.lock_file("write")?;
         Ok(lock.metadata().map_err(|error| self.failed("cannot be looked at", &error))?.uid())
     }
 

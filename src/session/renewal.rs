@@ -51,6 +51,9 @@ pub(super) async fn renew(shared: &Shared) -> Result<Renewed, Error> {
             if kept.away.swap(false, Ordering::Relaxed) {
                 tracing::info!("the session store is back");
             }
+            if let Ok(renewed) = &renewed {
+                kept.told.store(millis(renewed.last_used), Ordering::Relaxed);
+            }
             renewed
         }
         Err(error @ StoreError::Unusable(_)) => Err(Error::Store(error.to_string())),

@@ -1,0 +1,253 @@
+//! Sessions in a file: shared by processes, and trusted only as far as they can be.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledgerkey::bill::{Bill, DeveloperKey, Organization};
+use ledgerkey::client::Settings;
+use ledgerkey::session::file::FileStore;
+use ledgerkey_cli::sandbox_clock::SandboxClock;
+use ledgerkey_sandbox::{Revoke, Sandbox};
+
+/// A directory that goes with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ledgerkey-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("sessions.json")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a process of its own would open: nothing in it is shared but the file.
+fn process(sandbox: &Sandbox, file: &Path) -> Organization {
+    let mut settings = Settings::default();
+    settings.clock = Arc::new(SandboxClock::new(sandbox.clock()));
+    settings.store = Some(Arc::new(FileStore::new(file)));
+    open(sandbox.url(), settings, |name| sandbox.credentials()[name].clone())
+}
+
+fn open(url: &str, settings: Settings, get: impl Fn(&str) -> String) -> Organization {
+    let bill = Bill::at(&format!("{url}/connect"), &format!("{url}/api/v2"), settings).unwrap();
+    let credential = DeveloperKey {
+        username: get("BILL_USERNAME"),
+        password: get("BILL_PASSWORD").into(),
+        organization_id: get("BILL_ORGANIZATION_ID"),
+        dev_key: get("BILL_DEV_KEY").into(),
+    };
+    bill.session(credential).unwrap()
+}
+
+async fn list(organization: &Organization) -> Result<(), ledgerkey::Error> {
+    organization.api().list_vendors().max(1).send().await.map(drop)
+}
+
+async fn all_list(organizations: &[Organization]) {
+    let calls =
+        organizations.iter().cloned().map(|organization| tokio::spawn(async move { list(&organization).await }));
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_processes_make_one_sign_in() {
+    let directory = Directory::new("ten");
+    // Ten processes know nothing of each other's calls: only a shared budget could keep them within the vendor's three at once.
+    let sandbox = Sandbox::builder().concurrency_limit(false).start().unwrap();
+    let processes: Vec<_> = (0..10).map(|_| process(&sandbox, &directory.file())).collect();
+    all_list(&processes).await;
+    assert_eq!(sandbox.sign_ins(), 1);
+    sandbox.revoke(Revoke::All);
+    all_list(&processes).await;
+    assert_eq!(sandbox.sign_ins(), 2);
+    sandbox.clock().advance(Duration::from_secs(36 * 60));
+    all_list(&processes).await;
+    assert_eq!(sandbox.sign_ins(), 3);
+    let mode = std::fs::metadata(directory.file()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn use_by_one_process_keeps_the_session_for_another() {
+    let directory = Directory::new("slide");
+    let sandbox = Sandbox::start().unwrap();
+    let [one, two] = [process(&sandbox, &directory.file()), process(&sandbox, &directory.file())];
+    all_list(&[one.clone(), two.clone()]).await;
+    for _ in 0..3 {
+        sandbox.clock().advance(Duration::from_secs(20 * 60));
+        list(&one).await.unwrap();
+        // The store is told on a task of its own.
+        until(|| record(&directory.file())["last_used"].as_u64() >= millis(&sandbox)).await;
+    }
+    list(&two).await.unwrap();
+    assert_eq!(sandbox.sign_ins(), 1);
+}
+
+async fn until(done: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if done() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("it never came");
+}
+
+fn millis(sandbox: &Sandbox) -> Option<u64> {
+    let since = sandbox.clock().now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).ok()
+}
+
+fn record(file: &Path) -> serde_json::Value {
+    let profile: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    profile["sessions"].as_object().unwrap().values().next().unwrap().clone()
+}
+
+#[tokio::test]
+async fn what_is_kept_is_the_session_and_nothing_else_that_is_secret() {
+    let directory = Directory::new("secrets");
+    let sandbox = Sandbox::start().unwrap();
+    list(&process(&sandbox, &directory.file())).await.unwrap();
+    for entry in std::fs::read_dir(&directory.0).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for name in ["BILL_PASSWORD", "BILL_DEV_KEY"] {
+            assert!(!text.contains(&sandbox.credentials()[name]), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sign_out_is_one_for_every_process() {
+    let directory = Directory::new("sign-out");
+    let sandbox = Sandbox::start().unwrap();
+    list(&process(&sandbox, &directory.file())).await.unwrap();
+    let other = process(&sandbox, &directory.file());
+    list(&other).await.unwrap();
+    other.sign_out().await.unwrap();
+    list(&process(&sandbox, &directory.file())).await.unwrap();
+    assert_eq!((sandbox.sign_ins(), sandbox.served("logout")), (2, 1));
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_as_if_it_were_not_there() {
+    let directory = Directory::new("damaged");
+    let sandbox = Sandbox::start().unwrap();
+    list(&process(&sandbox, &directory.file())).await.unwrap();
+    let whole = std::fs::read(directory.file()).unwrap();
+    let foreign = String::from_utf8(whole.clone()).unwrap().replace("developer-key", "another-way").into_bytes();
+    for (number, bytes) in
+        [Vec::new(), b"{".to_vec(), whole[..whole.len() / 2].to_vec(), vec![0xff; 64], foreign].into_iter().enumerate()
+    {
+        std::fs::write(directory.file(), bytes).unwrap();
+        list(&process(&sandbox, &directory.file())).await.unwrap();
+        list(&process(&sandbox, &directory.file())).await.unwrap();
+        assert_eq!(sandbox.sign_ins(), number as u64 + 2);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_must_not_be_used_is_refused_and_left_alone() {
+    let directory = Directory::new("unusable");
+    let sandbox = Sandbox::start().unwrap();
+    list(&process(&sandbox, &directory.file())).await.unwrap();
+    let text = std::fs::read_to_string(directory.file()).unwrap();
+
+    let newer = text.replacen("\"format\":1", "\"format\":99", 1);
+    std::fs::write(directory.file(), &newer).unwrap();
+    refused(&sandbox, &directory.file(), "format 99").await;
+    assert_eq!(std::fs::read_to_string(directory.file()).unwrap(), newer);
+
+    std::fs::write(directory.file(), &text).unwrap();
+    std::fs::set_permissions(directory.file(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&sandbox, &directory.file(), "chmod 600").await;
+
+    refused(&sandbox, &directory.0, "not a file").await;
+    assert_eq!(sandbox.sign_ins(), 1);
+}
+
+async fn refused(sandbox: &Sandbox, file: &Path, words: &str) {
+    let error = list(&process(sandbox, file)).await.unwrap_err();
+    assert_eq!(error.kind(), "store");
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+#[tokio::test]
+async fn when_nothing_can_be_written_the_session_is_used_all_the_same() {
+    let directory = Directory::new("full");
+    let sandbox = Sandbox::start().unwrap();
+    // What would be moved into place cannot be made.
+    std::fs::create_dir_all(directory.0.join(".sessions.json.new/x")).unwrap();
+    let organization = process(&sandbox, &directory.file());
+    list(&organization).await.unwrap();
+    list(&organization).await.unwrap();
+    assert_eq!(sandbox.sign_ins(), 1);
+
+    // A place that is not there at all: one sign-in a minute at most, however often the session is lost.
+    let lost = process(&sandbox, &directory.0.join("nowhere/sessions.json"));
+    list(&lost).await.unwrap();
+    assert_eq!(sandbox.sign_ins(), 2);
+    sandbox.revoke(Revoke::All);
+    for _ in 0..5 {
+        assert_eq!(list(&lost).await.unwrap_err().kind(), "store");
+    }
+    assert_eq!(sandbox.sign_ins(), 2);
+    sandbox.clock().advance(Duration::from_secs(61));
+    list(&lost).await.unwrap();
+    assert_eq!(sandbox.sign_ins(), 3);
+}
+
+#[test]
+fn processes_killed_at_any_point_leave_one_usable_session() {
+    let directory = Directory::new("killed");
+    let sandbox = Sandbox::builder().real_clock().concurrency_limit(false).rate_limits(false).start().unwrap();
+    for round in 0..12_u64 {
+        sandbox.revoke(Revoke::All);
+        let mut children: Vec<Child> = (0..5).map(|_| child(&sandbox, &directory.file())).collect();
+        // At points that differ from round to round and from child to child, from before the first system call to after the last.
+        for (number, child) in children.iter_mut().enumerate() {
+            std::thread::sleep(Duration::from_millis((round * 7 + number as u64 * 3) % 29));
+            let _ = child.kill();
+        }
+        children.iter_mut().for_each(|child| drop(child.wait()));
+        let before = sandbox.sign_ins();
+        assert!(child(&sandbox, &directory.file()).wait().unwrap().success(), "round {round}");
+        let after = sandbox.sign_ins();
+        assert!(after - before <= 1, "round {round}: {before} to {after}");
+        assert!(child(&sandbox, &directory.file()).wait().unwrap().success());
+        assert_eq!(sandbox.sign_ins(), after, "round {round}: the session that is left is shared");
+    }
+}
+
+/// A process of its own that makes one call.
+fn child(sandbox: &Sandbox, file: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "one_call_of_a_child", "--quiet"]).stdout(std::process::Stdio::null());
+    command.env("LEDGERKEY_CHILD_URL", sandbox.url()).env("LEDGERKEY_CHILD_FILE", file).envs(sandbox.credentials());
+    command.spawn().unwrap()
+}
+
+#[tokio::test]
+async fn one_call_of_a_child() {
+    let (Ok(url), Some(file)) = (std::env::var("LEDGERKEY_CHILD_URL"), std::env::var_os("LEDGERKEY_CHILD_FILE")) else {
+        return; // not started as a child
+    };
+    let mut settings = Settings::default();
+    settings.store = Some(Arc::new(FileStore::new(file)));
+    list(&open(&url, settings, |name| std::env::var(name).unwrap())).await.unwrap();
+}
