@@ -200,6 +200,12 @@ impl Sandbox {
         self.shared.world().log.clone()
     }
 
+    /// As [`log`](Self::log), and forgets it: for runs so long that it would fill the memory. [`acted`](Self::acted) and
+    /// [`served`](Self::served) count from here again.
+    pub fn take_log(&self) -> Vec<Served> {
+        std::mem::take(&mut self.shared.world().log)
+    }
+
     /// How many sign-in requests have arrived, of all ways, refused and faulted ones included.
     pub fn sign_ins(&self) -> u64 {
         self.shared.world().sign_ins

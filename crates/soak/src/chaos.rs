@@ -1,0 +1,113 @@
+//! What goes wrong, and when: every so many calls something does, as the dice say.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ledgerkey_sandbox::{Fault, Lock, Moment, Revoke};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::Options;
+use crate::stage::Stage;
+use crate::verdict::Tally;
+
+/// What the chaos did.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    pub(crate) faults: u64,
+    pub(crate) revocations: u64,
+    pub(crate) jumps: u64,
+    pub(crate) jumps_back: u64,
+    pub(crate) locks: u64,
+    pub(crate) outside_switches: u64,
+}
+
+/// Something happens after so many calls, on the average.
+const EVERY: u64 = 150;
+
+const OPERATIONS: [&str; 12] = [
+    "listVendors", "createVendor", "createVendor", "listBills", "login", "createToken", "listAccounts", "createAccount",
+    "createCostCenter", "changeCompany", "getCompany", "*",
+];
+
+pub(crate) async fn run(stage: Arc<Stage>, tally: Arc<Tally>, options: Options) -> Events {
+    let mut dice = StdRng::seed_from_u64(options.seed);
+    let mut events = Events::default();
+    let mut next = EVERY;
+    loop {
+        let begun = tally.begun.load(Ordering::Relaxed);
+        if begun >= options.calls {
+            break;
+        }
+        tally.look(begun, options.calls, &stage);
+        if begun < next {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        next += dice.random_range(1..2 * EVERY);
+        happen(&stage, &mut dice, &mut events).await;
+    }
+    stage.sandbox.clear_faults();
+    events
+}
+
+async fn happen(stage: &Stage, dice: &mut StdRng, events: &mut Events) {
+    match dice.random_range(0..100) {
+        0..70 => {
+            stage.sandbox.order(fault(dice));
+            events.faults += 1;
+        }
+        70..80 => {
+            let what = [Revoke::All, Revoke::Bill, Revoke::Bezala][dice.random_range(0..3)].clone();
+            stage.sandbox.revoke(what);
+            events.revocations += 1;
+        }
+        80..90 => {
+            stage.sandbox.clock().advance(Duration::from_secs(dice.random_range(1..7200)));
+            events.jumps += 1;
+        }
+        90..94 => {
+            stage.sandbox.clock().set_back(Duration::from_secs(dice.random_range(1..600)));
+            events.jumps_back += 1;
+        }
+        94..97 => {
+            // Locked and unlocked again: whoever signed in meanwhile remembers it, and is told to forget.
+            let login = Lock::Login(stage.sandbox.credentials().get("BILL_USERNAME").cloned().unwrap_or_default());
+            stage.sandbox.lock(&login);
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            stage.sandbox.unlock(&login);
+            stage.organizations.iter().for_each(|organization| organization.session().forget_refusal());
+            events.locks += 1;
+        }
+        _ => {
+            let _alone = stage.outside.write().await;
+            stage.sandbox.switch_bezala_company(None, stage.companies[dice.random_range(0..2)]);
+            events.outside_switches += 1;
+        }
+    }
+    // A refusal of the credentials that a fault made up would be remembered for an hour; somebody has looked, and it was none.
+    stage.organizations.iter().for_each(|organization| organization.session().forget_refusal());
+    stage.user.session().forget_refusal();
+    stage.partner.session().forget_refusal();
+}
+
+fn fault(dice: &mut StdRng) -> Fault {
+    let operation = OPERATIONS[dice.random_range(0..OPERATIONS.len())];
+    let fault = match dice.random_range(0..12) {
+        0 => Fault::drop(operation, Moment::Before),
+        1 | 2 => Fault::drop(operation, Moment::After),
+        3 => Fault::truncate(operation, dice.random_range(0..60)),
+        4 => Fault::delay(operation, Duration::from_secs(dice.random_range(1..200))),
+        5 => Fault::status(operation, 401),
+        6 => Fault::status(operation, 422).with_code("BDC_1322"),
+        7 => Fault::status(operation, 429).with_code("BDC_1144").with_retry_after(dice.random_range(1..30)),
+        8 => Fault::status(operation, 503),
+        9 => Fault::status(operation, 500),
+        10 => Fault::status(operation, 422).with_code("BDC_1129"),
+        _ => Fault::body(operation, 200, "text/html", "<html>maintenance</html>"),
+    };
+    fault.times(dice.random_range(1..6))
+}

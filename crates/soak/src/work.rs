@@ -1,0 +1,83 @@
+//! What a task does: calls, one after the other, as its own dice say.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ledgerkey::Error;
+use ledgerkey::bezala::api::types as books;
+use ledgerkey::bill::api::types;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use crate::Options;
+use crate::stage::Stage;
+use crate::verdict::{Made, Tally};
+
+pub(crate) async fn run(stage: Arc<Stage>, tally: Arc<Tally>, options: Options, task: u64) {
+    let mut dice = StdRng::seed_from_u64(options.seed.wrapping_mul(1_000_003).wrapping_add(task));
+    while tally.begun.fetch_add(1, Ordering::Relaxed) < options.calls {
+        let organization = &stage.organizations[dice.random_range(0..stage.organizations.len())];
+        let outcome = match dice.random_range(0..100) {
+            0..50 => organization.api().list_vendors().max(2).send().await.map(drop),
+            50..60 => organization.api().list_bills().max(2).send().await.map(drop),
+            60..75 => {
+                let body = serde_json::from_value(serde_json::json!({"data": r#"{"start":0,"max":2}"#}));
+                match body {
+                    Ok(body) => {
+                        let body: ledgerkey::bill::v2::types::ListRequest = body;
+                        organization.v2().list_vendors().body(body).send().await.map(drop)
+                    }
+                    Err(error) => Err(Error::Config(error.to_string())),
+                }
+            }
+            75..84 => create_vendor(&stage, &tally, &mut dice).await,
+            84..87 => stage.spend.api().list_budgets().max(2).send().await.map(drop),
+            87..90 => stage.partner.api().list_organizations().max(2).send().await.map(drop),
+            90..97 => read_books(&stage, &mut dice).await,
+            _ => write_books(&stage, &tally, &mut dice).await,
+        };
+        tally.ended(&outcome);
+    }
+}
+
+async fn create_vendor(stage: &Stage, tally: &Tally, dice: &mut StdRng) -> Result<(), Error> {
+    let which = dice.random_range(0..stage.organizations.len());
+    let name = tally.name();
+    let body = serde_json::json!({
+        "name": name,
+        "address": {"line1": "1 Example Street", "city": "Exampleton", "zipOrPostalCode": "00000", "country": "US"},
+    });
+    let body: types::VendorCreate = serde_json::from_value(body).map_err(|error| Error::Config(error.to_string()))?;
+    let outcome = stage.organizations[which].api().create_vendor().body(body).send().await.map(drop);
+    tally.made(name, Made::Vendor(which), &outcome);
+    outcome
+}
+
+/// Each company is read by an operation of its own, so that the sandbox's log shows whether it was read in its place.
+async fn read_books(stage: &Stage, dice: &mut StdRng) -> Result<(), Error> {
+    let which = dice.random_range(0..2);
+    let api = stage.user.company(stage.companies[which]).api();
+    match which {
+        0 => api.list_accounts().send().await.map(drop),
+        _ => api.list_cost_centers().per_page(2).send().await.map(drop),
+    }
+}
+
+async fn write_books(stage: &Stage, tally: &Tally, dice: &mut StdRng) -> Result<(), Error> {
+    let which = dice.random_range(0..2);
+    let name = tally.name();
+    let api = stage.user.company(stage.companies[which]).api();
+    let _inside = stage.outside.read().await;
+    let json = |error: serde_json::Error| Error::Config(error.to_string());
+    let outcome = if which == 0 {
+        let body = serde_json::json!({"account": {"name": name, "code": name, "accountable_type": "ExpenseAccount"}});
+        let body: books::CreateAccountRequest = serde_json::from_value(body).map_err(json)?;
+        api.create_account().body(body).send().await.map(drop)
+    } else {
+        let body = serde_json::json!({"cost_center": {"name": name, "dimension_name": "Project"}});
+        let body: books::CreateCostCenterRequest = serde_json::from_value(body).map_err(json)?;
+        api.create_cost_center().body(body).send().await.map(drop)
+    };
+    tally.made(name, Made::Book(which), &outcome);
+    outcome
+}
