@@ -62,6 +62,10 @@ tour *args:
 sandbox *args:
     cargo run --locked -q -- sandbox {{ args }}
 
+# A million calls under faults of every kind; arguments such as `--seed 7 --calls 20000` go to the program.
+soak *args:
+    cargo run --locked --release -q -p ledgerkey-soak -- {{ args }}
+
 # Everything that has to hold before a change is taken.
 ci:
     bash .ci/run

@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 // The generated code names this crate as a consumer's would.
+#[cfg(any(feature = "bezala", feature = "bill"))]
 extern crate self as ledgerkey;
 
 pub mod client;
 mod error;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod secret;
 pub mod session;
 pub mod table;

@@ -72,31 +72,53 @@ pub(crate) fn scrub<'s>(mut text: String, secrets: impl IntoIterator<Item = &'s 
     let mut forms: Vec<Zeroizing<String>> = secrets.into_iter().flat_map(forms).collect();
     // The longest first: were one secret the beginning of another, the rest of the other would be left.
     forms.sort_unstable_by_key(|form| std::cmp::Reverse(form.len()));
-    for form in forms {
+    let mut folded = fold(&text);
+    for form in forms.iter().map(|form| fold(form)) {
         // A text of one or two characters is in everything; it also hides nothing.
-        if form.len() > 2 {
-            text = hide(text, &form);
+        if form.len() > 2 && folded.contains(form.as_str()) {
+            text = hide(&text, &folded, &form);
+            folded = fold(&text);
         }
     }
     text
 }
 
-/// A secret as a vendor may quote it: plain, in a JSON string, in a form or a URL, in HTML; with or without the space around it.
+/// A secret as a vendor may quote it: as it is, or as a JSON string, a form, a URL or HTML has it; one of these within another too, such
+/// as a JSON body in the text of another.
 fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
     let plain = secret.expose();
-    let mut forms = vec![plain.to_owned(), plain.trim().to_owned()];
-    if !plain.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        let json = serde_json::Value::from(plain).to_string();
-        let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
-        forms.push(json.chars().map(|c| if c.is_ascii() { c.to_string() } else { utf16(c) }).collect());
-        forms.extend([json.replace('/', r"\/"), json]);
-        let form: String = url::form_urlencoded::byte_serialize(plain.as_bytes()).collect();
-        forms.extend([form.replace('+', "%20"), form]);
-        forms.push(percent_encoding::utf8_percent_encode(plain, percent_encoding::NON_ALPHANUMERIC).to_string());
-        let html = plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-        forms.extend([html.replace('\'', "&#39;"), html.replace('\'', "&#x27;"), html]);
+    let mut forms = vec![Zeroizing::new(plain.to_owned()), Zeroizing::new(plain.trim().to_owned())];
+    for _ in 0..2 {
+        let written: Vec<_> = forms.iter().flat_map(|form| writings(form)).map(Zeroizing::new).collect();
+        forms.extend(written);
+        forms.sort_unstable_by(|one, other| one.as_str().cmp(other));
+        forms.dedup_by(|one, other| one.as_str() == other.as_str());
     }
-    forms.into_iter().map(Zeroizing::new).collect()
+    forms
+}
+
+/// How else the text is written, where it is.
+fn writings(plain: &str) -> Vec<String> {
+    if plain.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Vec::new();
+    }
+    let json = serde_json::Value::from(plain).to_string();
+    let json = json.get(1..json.len() - 1).unwrap_or_default();
+    let ascii = json.chars().map(|c| if c.is_ascii() { c.to_string() } else { utf16(c) }).collect();
+    let form: String = url::form_urlencoded::byte_serialize(plain.as_bytes()).collect();
+    let url = percent_encoding::utf8_percent_encode(plain, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let html = plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    vec![
+        json.to_owned(),
+        json.replace('/', r"\/"),
+        ascii,
+        form.replace('+', "%20"),
+        form,
+        url,
+        html.replace('\'', "&#39;"),
+        html.replace('\'', "&#x27;"),
+        html,
+    ]
 }
 
 /// As JSON of ASCII alone writes it.
@@ -104,17 +126,23 @@ fn utf16(c: char) -> String {
     c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!(r"\u{unit:04x}")).collect()
 }
 
-/// Whatever the case: `%3c` and `%3C` are one, and a vendor may shout.
-fn hide(text: String, form: &str) -> String {
-    let (lower, form) = (Zeroizing::new(text.to_ascii_lowercase()), Zeroizing::new(form.to_ascii_lowercase()));
+/// Whatever the case: `%3c` and `%3C` are one, and a vendor may shout. Character by character, so that places in the two texts agree.
+fn fold(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect())
+}
+
+fn hide(text: &str, folded: &str, form: &str) -> String {
+    let length = form.chars().count();
+    let mut rest = text.chars();
     let mut hidden = String::new();
-    let mut from = 0;
-    for (at, found) in lower.match_indices(form.as_str()) {
-        hidden.push_str(text.get(from..at).unwrap_or_default());
-        hidden.push_str("[secret]");
-        from = at + found.len();
+    for (index, kept) in folded.split(form).enumerate() {
+        if index > 0 {
+            hidden.push_str("[secret]");
+            rest.by_ref().take(length).for_each(drop);
+        }
+        hidden.extend(rest.by_ref().take(kept.chars().count()));
     }
-    if from == 0 { text } else { hidden + text.get(from..).unwrap_or_default() }
+    hidden
 }
 
 #[cfg(test)]
@@ -126,7 +154,9 @@ mod tests {
         let secret = Secret::from(r#" pa"ss&w<ö>/d "#);
         for quoted in [
             r#"bad: pa"ss&w<ö>/d!"#,
-            r#"bad:  PA"SS&W<ö>/D !"#,
+            r#"bad:  PA"SS&W<Ö>/D !"#,
+            r#"{"body":"{\"secret\":\" pa\\\"ss&w<ö>/d \"}"}"#,
+            "body=secret%3D%2Bpa%2522ss%2526w%253C%25C3%25B6%253E%252Fd%2B",
             r#"{"secret":" pa\"ss&w<ö>/d "}"#,
             r#"{"secret":" pa\"ss&w<ö>\/d "}"#,
             r#"{"secret":" pa\"ss&w<\u00f6>/d "}"#,

@@ -1,7 +1,8 @@
 //! The guard of the company: state on Bezala's side that every call of the user runs in.
 //!
 //! Calls of one company run together, calls of two never do. Whoever comes for another company than the current one waits until
-//! its calls are done; and from then on newcomers for the current one queue behind it, so that nobody waits for ever.
+//! its calls are done; and from then on newcomers for the current one queue behind it, so that nobody waits for ever. Where the
+//! processes of a fleet share a lock, this one's turn there is taken and given back behind the guard, in [`fleet`](super::fleet).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,9 +11,11 @@ use serde_json::Value;
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, RwLock};
 
 use super::api;
+use super::fleet::Fleet;
 use crate::client::dynamic::Arguments;
 use crate::client::{Connection, Gate, Lease};
 use crate::error::Error;
+use crate::session::company::CompanyLock;
 use crate::session::grant::Pending;
 use crate::table::Operation;
 
@@ -25,6 +28,11 @@ pub struct InCompany {
 impl InCompany {
     pub(super) fn new(connection: &Connection, guard: &Arc<Guard>, company: i64) -> Self {
         Self { connection: connection.with_gate(Arc::new(OneCompany { guard: guard.clone(), company })) }
+    }
+
+    /// Behind a gate that sees to it in another way.
+    pub(super) fn behind(connection: &Connection, gate: Arc<dyn Gate>) -> Self {
+        Self { connection: connection.with_gate(gate) }
     }
 
     /// The API.
@@ -46,30 +54,70 @@ pub(super) struct Guard {
     /// One switch at a time is prepared, so that a hundred callers for one company switch once.
     switching: Mutex<()>,
     current: AtomicI64,
+    /// This process among others; `None` where it keeps order for itself alone.
+    fleet: Option<Fleet>,
 }
 
 impl Guard {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, running: Arc::default(), switching: Mutex::default(), current: AtomicI64::new(UNKNOWN) }
+    pub(super) fn new(connection: Connection, companies: Option<Arc<dyn CompanyLock>>) -> Self {
+        let (running, current) = (Arc::default(), AtomicI64::new(UNKNOWN));
+        let fleet = companies.map(|lock| Fleet::new(lock, connection.clock().clone(), Arc::clone(&running)));
+        Self { connection, running, switching: Mutex::default(), current, fleet }
     }
 
     /// Waits until calls run in `company`, and keeps it so while the lease is held.
-    async fn enter(&self, company: i64, operation: &'static Operation) -> Result<OwnedRwLockReadGuard<()>, Error> {
+    pub(super) async fn enter(
+        &self,
+        company: i64,
+        operation: &'static Operation,
+    ) -> Result<OwnedRwLockReadGuard<()>, Error> {
         loop {
             let lease = self.running.clone().read_owned().await;
-            if self.current.load(Ordering::Acquire) == company {
+            if self.is_in(company) {
                 if operation.method != "GET" {
                     self.confirm(company, operation).await?;
                 }
                 return Ok(lease);
             }
+            if let Some(fleet) = self.fleet.as_ref().filter(|fleet| fleet.is_away()) {
+                // Without the lock nothing is switched and nothing written. A read may go on where it belongs already.
+                fleet.read_only(operation)?;
+                self.confirm(company, operation).await?;
+                return Ok(lease);
+            }
             drop(lease);
             let _turn = self.switching.lock().await;
-            if self.current.load(Ordering::Acquire) != company {
+            if !self.is_in(company) {
                 let _alone = self.running.write().await;
-                self.switch(company, operation).await?;
+                let Some(fleet) = &self.fleet else {
+                    self.switch(company, operation).await?;
+                    continue;
+                };
+                let user = format!("{}|{}", self.connection.base(), self.user().await?);
+                if fleet.enter(&user, company).await? {
+                    self.follow(company, operation).await?;
+                }
             }
         }
+    }
+
+    /// Whether a call that has entered may leave now.
+    pub(super) fn check(&self, operation: &'static Operation) -> Result<(), Error> {
+        self.fleet.as_ref().map_or(Ok(()), |fleet| fleet.check(operation))
+    }
+
+    fn is_in(&self, company: i64) -> bool {
+        self.current.load(Ordering::Acquire) == company && self.fleet.as_ref().is_none_or(Fleet::is_open)
+    }
+
+    /// Finds out what other processes have left selected, and switches if it is another company.
+    async fn follow(&self, company: i64, operation: &'static Operation) -> Result<(), Error> {
+        self.current.store(UNKNOWN, Ordering::Release);
+        if self.selected().await? == Some(company) {
+            self.current.store(company, Ordering::Release);
+            return Ok(());
+        }
+        self.switch(company, operation).await
     }
 
     async fn switch(&self, company: i64, operation: &'static Operation) -> Result<(), Error> {
@@ -137,6 +185,10 @@ struct OneCompany {
 impl Gate for OneCompany {
     fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease> {
         Box::pin(async move { Ok(Lease::new(self.guard.enter(self.company, operation).await?)) })
+    }
+
+    fn check(&self, operation: &'static Operation) -> Result<(), Error> {
+        self.guard.check(operation)
     }
 }
 

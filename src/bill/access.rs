@@ -1,15 +1,19 @@
 //! What a credential opens.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::credentials::{Memory, PartnerUser};
 use super::mfa::{Mfa, Remembered};
-use super::{Bill, api, partner, spend, v2};
+use super::{Bill, Organizations, api, partner, spend, v2};
 use crate::client::Connection;
+use crate::client::dynamic::Arguments;
 use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::grant::SignIn;
+use crate::session::warm::{self, KeepWarm, Touch};
+use crate::table::Operation;
 
 /// An organization's AP/AR: its v3 and its v2 API under one session. Clones share the session.
 #[derive(Debug, Clone)]
@@ -73,6 +77,32 @@ impl Organization {
         self.memory.lock().ok().and_then(|memory| memory.clone())
     }
 
+    /// Keeps the session from idling out while the guard is held, for at most [`warm::LONGEST`] without a call of yours. Shortly before the idle
+    /// limit it asks BILL whose session this is, unless somebody made a call meanwhile; that counts into the 20,000 calls an hour. It never
+    /// signs in. Must be called in a tokio runtime.
+    ///
+    /// Doubt: that this call starts the idle time again is not said of it, only of calls in general.
+    ///
+    /// ```no_run
+    /// # async fn run(organization: ledgerkey::bill::Organization) -> Result<(), ledgerkey::Error> {
+    /// let warm = organization.keep_warm();
+    /// organization.api().list_vendors().send().await?;
+    /// // An hour later, and still in the same session:
+    /// organization.api().list_bills().send().await?;
+    /// drop(warm);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keep_warm(&self) -> KeepWarm {
+        self.keep_warm_for(warm::LONGEST)
+    }
+
+    /// As [`keep_warm`](Self::keep_warm), for at most so long without a call of yours.
+    pub fn keep_warm_for(&self, longest: Duration) -> KeepWarm {
+        let touch = touch(&self.v3, &api::operations::GET_SESSION_INFO, Arguments::default());
+        self.session.keep_warm(touch, longest)
+    }
+
     /// Ends the session at BILL; see [`Session::sign_out`].
     ///
     /// # Errors
@@ -80,6 +110,21 @@ impl Organization {
     pub async fn sign_out(&self) -> Result<(), Error> {
         self.session.sign_out().await
     }
+
+    /// Whether somebody beside the asker holds it, or a part of it.
+    pub(super) fn is_held(&self) -> bool {
+        // Its own: the session, and that of each connection.
+        self.session.shares() > 3 || self.v3.is_shared() || self.v2.is_shared()
+    }
+}
+
+/// The call that keeps a session warm.
+fn touch(connection: &Connection, operation: &'static Operation, arguments: Arguments) -> Touch {
+    let (connection, arguments) = (connection.clone(), Arc::new(arguments));
+    Box::new(move |session| {
+        let (connection, arguments) = (connection.with_session(session), arguments.clone());
+        Box::pin(async move { connection.call(operation, &arguments).await.map(drop) })
+    })
 }
 
 /// Spend & Expense, by its token.
@@ -124,6 +169,39 @@ impl Partner {
     /// `config`, naming the field, if one of them is empty or cannot be sent.
     pub fn act_as(&self, user: PartnerUser) -> Result<Organization, Error> {
         user.open(&self.bill, &self.connection)
+    }
+
+    /// Many organizations, each as the user that `user` names for its id, as one value. All of them are signed in to by this partner's session.
+    ///
+    /// ```no_run
+    /// # fn run(partner: ledgerkey::bill::Partner) -> Result<(), ledgerkey::Error> {
+    /// use ledgerkey::bill::PartnerUser;
+    ///
+    /// let dev_key = ledgerkey::Secret::from("example");
+    /// let pool = partner.organizations(move |id| PartnerUser {
+    ///     user_id: "006example".into(), // looked up by `id`
+    ///     organization_id: id.into(),
+    ///     dev_key: dev_key.clone(),
+    /// });
+    /// let organization = pool.organization("008example")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn organizations(&self, user: impl Fn(&str) -> PartnerUser + Send + Sync + 'static) -> Organizations {
+        let partner = self.clone();
+        Organizations::new(move |id| partner.act_as(user(id)))
+    }
+
+    /// Keeps the partner's own session from idling out while the guard is held; see [`Organization::keep_warm`]. The call is a list of one
+    /// organization, for BILL documents none that tells of a partner's session.
+    pub fn keep_warm(&self) -> KeepWarm {
+        self.keep_warm_for(warm::LONGEST)
+    }
+
+    /// As [`keep_warm`](Self::keep_warm), for at most so long without a call of yours.
+    pub fn keep_warm_for(&self, longest: Duration) -> KeepWarm {
+        let one = Arguments::default().param("max", "1");
+        self.session.keep_warm(touch(&self.connection, &partner::operations::LIST_ORGANIZATIONS, one), longest)
     }
 
     /// The session, to see how it stands.

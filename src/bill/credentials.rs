@@ -243,7 +243,8 @@ impl PartnerUser {
         check_credential("user id", &self.user_id)?;
         check_credential("organization id", &self.organization_id)?;
         let account = account(&self.dev_key, &self.organization_id)?;
-        let secrets = vec![self.dev_key.clone()];
+        let dev_key = self.dev_key.clone();
+        let secrets = vec![dev_key.clone()];
         let connections = connections(bill, &account, secrets);
         let memory = Memory::default();
         let (user, of) = (self.user_id.clone(), self.organization_id.clone());
@@ -260,7 +261,7 @@ impl PartnerUser {
                 })
             }
         };
-        let entrance = partner.hiding([]);
+        let entrance = partner.hiding([dev_key]);
         let sign_in = OneCall::new(&entrance, &partner::API, "partner-user", &user, Some(&of), presents, body)?;
         Ok(Organization::new(connections, entrance, Arc::new(sign_in), memory))
     }

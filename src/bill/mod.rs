@@ -23,12 +23,14 @@
 mod access;
 mod credentials;
 pub mod mfa;
+mod organizations;
 
 use std::sync::Arc;
 
 pub use self::access::{Organization, Partner, Spend};
 use self::credentials::private::SignInCall;
 pub use self::credentials::{ConsoleToken, Credential, DeveloperKey, PartnerKey, PartnerUser, SpendToken, SyncToken};
+pub use self::organizations::Organizations;
 use crate::client::{Settings, Wire};
 use crate::error::Error;
 
@@ -122,6 +124,34 @@ impl Bill {
     /// As [`Bill::session`]; `config` for a credential that has no v2 call.
     pub fn session_by_v2<C: Credential>(&self, credential: C) -> Result<C::Access, Error> {
         credential.open(self, SignInCall::V2)
+    }
+
+    /// Many organizations by one way of signing in, as one value: an accountant's clients. `credential` makes the credential for an
+    /// organization's id; secrets that it clones are shared.
+    ///
+    /// ```
+    /// # fn run() -> Result<(), ledgerkey::Error> {
+    /// use ledgerkey::bill::{Bill, ConsoleToken};
+    ///
+    /// let (token, dev_key) = (ledgerkey::Secret::from("example"), ledgerkey::Secret::from("example"));
+    /// let clients = Bill::sandbox()?.organizations(move |id| ConsoleToken {
+    ///     email: "console@example.com".into(),
+    ///     token: token.clone(),
+    ///     organization_id: id.into(),
+    ///     dev_key: dev_key.clone(),
+    /// });
+    /// let one = clients.organization("008example")?;
+    /// assert!(!one.session().status().live, "the first call signs in");
+    /// # Ok(())
+    /// # }
+    /// # run().unwrap();
+    /// ```
+    pub fn organizations<C>(&self, credential: impl Fn(&str) -> C + Send + Sync + 'static) -> Organizations
+    where
+        C: Credential<Access = Organization>,
+    {
+        let bill = self.clone();
+        Organizations::new(move |id| bill.session(credential(id)))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
+use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use super::{Connection, Error, RequestBuilderExt as _, encode_path};
@@ -22,6 +23,7 @@ use crate::table::{Body, Operation, Paging, PagingStyle, ParamPlace};
 pub struct Arguments {
     params: Vec<(String, String)>,
     body: Option<Value>,
+    text: Option<String>,
 }
 
 impl fmt::Debug for Arguments {
@@ -43,8 +45,21 @@ impl Arguments {
     /// Sets the body: JSON as it is, a form as an object of scalars.
     #[must_use]
     pub fn body(mut self, body: Value) -> Self {
-        self.body = Some(body);
+        (self.body, self.text) = (Some(body), None);
         self
+    }
+
+    /// Sets the body to this JSON text, which is sent as it is: a number keeps its digits. It takes the place of [`body`](Self::body).
+    ///
+    /// # Errors
+    /// `config` if it is not JSON.
+    pub fn body_text(mut self, text: impl Into<String>) -> Result<Self, Error> {
+        let text = text.into();
+        let body = serde_json::from_str(&text).map_err(|error| {
+            Error::config(format!("the body is not JSON (line {}, column {})", error.line(), error.column()))
+        })?;
+        (self.body, self.text) = (Some(body), Some(text));
+        Ok(self)
     }
 
     /// The first parameter of this name.
@@ -98,7 +113,12 @@ impl Connection {
         }
         request = request.header(http::header::ACCEPT, "application/json");
         match (operation.body, &arguments.body) {
-            (Body::Json, Some(body)) => request = request.json(body),
+            (Body::Json, Some(body)) => {
+                request = match &arguments.text {
+                    Some(text) => request.header(CONTENT_TYPE, "application/json").body(text.clone()),
+                    None => request.json(body),
+                };
+            }
             (Body::Form, body) => {
                 form.extend(
                     body.iter()

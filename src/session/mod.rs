@@ -5,11 +5,14 @@
 //! sent is never sent a second time because its first caller went away.
 
 pub mod clock;
+pub mod company;
 pub mod file;
 pub mod grant;
+pub mod pool;
 mod renewal;
 pub mod state;
 pub mod store;
+pub mod warm;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +24,7 @@ use tracing::Instrument as _;
 
 use self::clock::Clock;
 use self::grant::{Grant, SignIn};
+use self::pool::Seat;
 use self::renewal::{Keeper, Renewed};
 use self::state::{Cause, Decision, Live, Phase, Terms};
 use self::store::Store;
@@ -39,6 +43,8 @@ struct Shared {
     /// The live session again, readable without the lock. Written only under the lock.
     live: ArcSwapOption<Live>,
     state: Mutex<State>,
+    /// Its place in a pool, if it is of one.
+    seat: Seat,
 }
 
 #[derive(Default)]
@@ -54,20 +60,42 @@ struct State {
 type Outcome = Result<Arc<Live>, Error>;
 type Flight = watch::Receiver<Option<Outcome>>;
 
-/// How a session stands, for whoever watches over it. It holds no secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a session stands, for whoever watches over it. It names people and places, and holds no secret.
+///
+/// ```
+/// # fn watch(session: &ledgerkey::session::Session) {
+/// let status = session.status();
+/// match status.expires_in {
+///     Some(left) => println!("{}: {} s left", status.way, left.as_secs()),
+///     None if status.refused => println!("{}: the credentials were refused", status.way),
+///     None => println!("{}: the next call signs in", status.way),
+/// }
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
     /// The name of the way to sign in.
     pub way: &'static str,
+    /// The vendor's address; `None`, as the two after it, where the credential goes with each call.
+    pub address: Option<String>,
+    /// The user, as the credentials name it.
+    pub user: Option<String>,
+    /// The organization, where the credentials name one.
+    pub organization: Option<String>,
     /// How many sign-ins have succeeded.
     pub generation: u64,
-    /// Whether a session is at hand.
+    /// Whether a session is at hand, as far as is known here.
     pub live: bool,
     /// Whether that session is MFA-trusted, as far as the vendor has said.
     pub trusted: bool,
-    /// How long that session has been idle.
+    /// How long ago that session was granted.
+    pub age: Option<Duration>,
+    /// For how long no call of that session has completed.
     pub idle: Option<Duration>,
+    /// After how long without a call that session counts as gone: the vendor's idle limit less the margin. `None` where there is no
+    /// session, or no limit.
+    pub expires_in: Option<Duration>,
     /// Whether the vendor refused the credentials, so that no sign-in is tried for now.
     pub refused: bool,
 }
@@ -84,7 +112,7 @@ impl Session {
         let terms = Terms { idle: sign_in.way().idle, margin, hold_off };
         let keeper = store.zip(sign_in.identity().cloned()).map(|(store, identity)| Keeper::new(store, identity));
         let live = ArcSwapOption::empty();
-        Self(Arc::new(Shared { sign_in, clock, terms, keeper, live, state: Mutex::default() }))
+        Self(Arc::new(Shared { sign_in, clock, terms, keeper, live, state: Mutex::default(), seat: Seat::default() }))
     }
 
     /// A session that is live already.
@@ -221,17 +249,23 @@ impl Session {
 
     /// How the session stands.
     pub fn status(&self) -> Status {
+        let (now, identity) = (self.0.clock.now(), self.0.sign_in.identity());
         let state = self.lock();
         let live = match &state.phase {
-            Phase::Live(live) => Some(live),
+            Phase::Live(live) => Some(live).filter(|live| !state::is_idle(live, &self.0.terms, now)),
             Phase::Cold | Phase::Refused { .. } => None,
         };
         Status {
             way: self.way().name,
+            address: identity.map(|identity| identity.address.clone()),
+            user: identity.map(|identity| identity.user.clone()),
+            organization: identity.and_then(|identity| identity.organization.clone()),
             generation: state.generation,
             live: live.is_some(),
             trusted: live.is_some_and(|live| live.trusted()),
-            idle: live.map(|live| live.idle(self.0.clock.now())),
+            age: live.map(|live| now.duration_since(live.since).unwrap_or_default()),
+            idle: live.map(|live| live.idle(now)),
+            expires_in: live.and_then(|live| self.0.terms.left(live.idle(now))),
             refused: matches!(state.phase, Phase::Refused { .. }),
         }
     }
@@ -286,7 +320,11 @@ impl Landing {
             };
         }
         drop(state);
+        let signed_in = outcome.is_ok();
         let _ = self.sender.send(Some(outcome));
+        if signed_in {
+            self.session.take_seat();
+        }
     }
 }
 

@@ -41,9 +41,14 @@ impl Live {
         self.last_used.store(millis(now), Ordering::Relaxed);
     }
 
+    /// When the last call completed, in milliseconds since 1970.
+    pub(super) fn last_used(&self) -> u64 {
+        self.last_used.load(Ordering::Relaxed)
+    }
+
     /// How long no call has completed. Zero if the clock has gone back.
     pub fn idle(&self, now: SystemTime) -> Duration {
-        Duration::from_millis(millis(now).saturating_sub(self.last_used.load(Ordering::Relaxed)))
+        Duration::from_millis(millis(now).saturating_sub(self.last_used()))
     }
 
     /// Whether the session is MFA-trusted, as far as the vendor has said.
@@ -138,7 +143,12 @@ pub(super) fn is_idle(live: &Live, terms: &Terms, now: SystemTime) -> bool {
 impl Terms {
     /// Whether a session that has been idle for so long counts as gone.
     pub(super) fn is_over(&self, idle: Duration) -> bool {
-        self.idle.is_some_and(|limit| idle >= limit.saturating_sub(self.margin.min(limit / 2)))
+        self.left(idle).is_some_and(|left| left.is_zero())
+    }
+
+    /// For how much longer it counts as alive; `None` where it may idle for ever.
+    pub(super) fn left(&self, idle: Duration) -> Option<Duration> {
+        self.idle.map(|limit| limit.saturating_sub(self.margin.min(limit / 2)).saturating_sub(idle))
     }
 }
 

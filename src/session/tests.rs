@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::clock::Wait;
 use super::grant::Pending;
+use super::store::Identity;
 use super::*;
 use crate::error::Refusal;
 
@@ -24,7 +25,7 @@ static WAY: Way = Way {
 };
 
 /// Answers a sign-in each time a permit is given, by what `answer` says.
-struct OnDemand {
+pub(super) struct OnDemand {
     permits: Semaphore,
     sign_ins: AtomicUsize,
     sign_outs: AtomicUsize,
@@ -32,12 +33,16 @@ struct OnDemand {
 }
 
 impl OnDemand {
-    fn new(permits: usize, answer: fn(usize) -> Result<Grant, Error>) -> Arc<Self> {
+    pub(super) fn new(permits: usize, answer: fn(usize) -> Result<Grant, Error>) -> Arc<Self> {
         Arc::new(Self { permits: Semaphore::new(permits), sign_ins: 0.into(), sign_outs: 0.into(), answer })
     }
 
-    fn sign_ins(&self) -> usize {
+    pub(super) fn sign_ins(&self) -> usize {
         self.sign_ins.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn sign_outs(&self) -> usize {
+        self.sign_outs.load(Ordering::SeqCst)
     }
 }
 
@@ -79,15 +84,15 @@ impl Clock for Stopped {
     }
 }
 
-fn granted(number: usize) -> Result<Grant, Error> {
+pub(super) fn granted(number: usize) -> Result<Grant, Error> {
     Grant::new([("session", format!("session-{number}").into())])
 }
 
-fn rejected(_: usize) -> Result<Grant, Error> {
+pub(super) fn rejected(_: usize) -> Result<Grant, Error> {
     Err(Error::SignInRejected { way: "example", refusal: Box::new(Refusal::default()) })
 }
 
-fn session(vendor: &Arc<OnDemand>) -> Session {
+pub(super) fn session(vendor: &Arc<OnDemand>) -> Session {
     Session::new(vendor.clone(), Arc::new(Stopped), Duration::from_secs(10), Duration::from_secs(3600), None)
 }
 
@@ -216,6 +221,77 @@ async fn a_sign_in_that_panics_is_an_error_and_not_the_end() {
 #[test]
 fn what_is_shown_of_a_session_holds_no_secret() {
     let session = Session::live(OnDemand::new(0, granted), granted(7).unwrap(), Arc::new(Stopped));
+    assert!(session.status().live);
     let shown = format!("{session:?} {:?} {:?}", session.status(), session.at_hand());
     assert!(!shown.contains("session-7"), "{shown}");
+}
+
+/// Of somebody, at some place.
+struct Named(Identity);
+
+impl SignIn for Named {
+    fn way(&self) -> &'static Way {
+        &WAY
+    }
+
+    fn identity(&self) -> Option<&Identity> {
+        Some(&self.0)
+    }
+
+    fn sign_in(&self) -> Pending<'_, Grant> {
+        Box::pin(std::future::ready(granted(1)))
+    }
+
+    fn sign_out(&self, _: Grant) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[derive(Debug)]
+struct At(std::sync::atomic::AtomicU64);
+
+impl Clock for At {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + self.monotonic()
+    }
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+    fn sleep(&self, _: Duration) -> Wait {
+        Box::pin(std::future::pending())
+    }
+    fn limit(&self, _: Duration) -> Wait {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn the_status_tells_whose_session_it_is_and_how_long_it_lasts() {
+    let identity = Identity {
+        address: "https://vendor.example".into(),
+        way: "example".into(),
+        user: "user@example.com".into(),
+        organization: Some("008example".into()),
+        key: Some("CANARY".into()),
+    };
+    let clock = Arc::new(At(1000.into()));
+    let session = Session::new(Arc::new(Named(identity)), clock.clone(), Duration::from_secs(10), Duration::MAX, None);
+    let cold = session.status();
+    assert_eq!((cold.live, cold.age, cold.idle, cold.expires_in), (false, None, None, None));
+    assert_eq!((cold.user.as_deref(), cold.organization.as_deref()), (Some("user@example.com"), Some("008example")));
+    assert_eq!(cold.address.as_deref(), Some("https://vendor.example"));
+
+    let live = session.acquire().await.unwrap();
+    clock.0.store(1500, Ordering::SeqCst);
+    session.completed(&live);
+    clock.0.store(1600, Ordering::SeqCst);
+    let status = session.status();
+    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs());
+    assert_eq!((seconds(status.age), seconds(status.idle)), (Some(600), Some(100)));
+    assert_eq!((seconds(status.expires_in), status.generation), (Some(2100 - 10 - 100), 1));
+
+    clock.0.store(1500 + 2090, Ordering::SeqCst);
+    let status = session.status();
+    assert_eq!((status.live, status.expires_in, status.generation), (false, None, 1));
+    assert!(!format!("{session:?}").contains("CANARY"));
 }

@@ -32,7 +32,7 @@ pub(super) struct Call<'c> {
     /// The time by which it has to be over, by the monotonic clock.
     end: Duration,
     sent_at: Option<SystemTime>,
-    /// The last refusal by a limit, for the error if waiting for the limit takes too long.
+    /// The last refusal by a limit, without secrets, for the error if waiting for the limit takes too long.
     limited: Option<Box<Refusal>>,
 }
 
@@ -62,8 +62,11 @@ impl<'c> Call<'c> {
         let mut replayed = false;
         loop {
             let request = build()?;
-            self.shared.wire.check_target(request.url())?;
+            self.shared.wire.check_target(self.operation, request.url())?;
             let admitted = self.admit().await?;
+            if let Some(gate) = gate {
+                gate.check(self.operation)?;
+            }
             tries += 1;
             self.sent_at.get_or_insert_with(|| self.shared.wire.clock().now());
             let live = admitted.live.clone();
@@ -97,7 +100,10 @@ impl<'c> Call<'c> {
     fn note(&mut self, failure: &Failure, live: Option<&Arc<Live>>) -> bool {
         let Failure::Refused { class, refusal, retry_after } = failure else { return false };
         if *class == Class::RateLimited {
-            self.correct(refusal, *retry_after);
+            let mut said = Box::new(refusal.clone());
+            self.shared.hide.with(live.cloned()).in_refusal(&mut said);
+            let again = self.limited.replace(said).is_some();
+            self.correct(refusal, *retry_after, again);
         }
         let (Some(session), Some(live)) = (&self.shared.session, live) else { return false };
         match class {
@@ -111,8 +117,7 @@ impl<'c> Call<'c> {
     }
 
     /// The vendor counts otherwise than we do: it is right.
-    fn correct(&mut self, refusal: &Refusal, retry_after: Option<Duration>) {
-        let again = self.limited.replace(Box::new(refusal.clone())).is_some();
+    fn correct(&self, refusal: &Refusal, retry_after: Option<Duration>, again: bool) {
         let meters = self
             .meters()
             .filter(|meter| meter.limit.refused_with.is_some_and(|code| refusal.codes().any(|found| found == code)));
@@ -266,7 +271,7 @@ impl<'c> Call<'c> {
     /// Takes the call's share of what all processes may do together. `None`: it had to wait, and everything is asked for anew.
     async fn share(&self) -> Result<Option<Option<Lease>>, Error> {
         let Some(budget) = self.shared.wire.budget() else { return Ok(Some(None)) };
-        let claims: Vec<Claim> = self.meters().map(|meter| meter.claim.clone()).collect();
+        let claims: Vec<Claim> = self.meters().map(|meter| Claim::clone(&meter.claim)).collect();
         if claims.is_empty() {
             return Ok(Some(None));
         }

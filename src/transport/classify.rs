@@ -53,7 +53,9 @@ pub(crate) fn classify(answers: &Answers, status: u16, body: &[u8]) -> Verdict {
         _ => serde_json::from_slice(body).ok(),
     };
     if ok && let Some((at, expected)) = answers.success {
-        match json.as_ref().and_then(|json| json.pointer(at)).map(scalar) {
+        // Only a word or a number is the vendor's yes or no. A refusal of a sign-in is remembered, so nothing else passes for one.
+        let told = json.as_ref().and_then(|json| json.pointer(at));
+        match told.filter(|told| told.is_string() || told.is_number()).map(scalar) {
             None => {
                 return Verdict::Unreadable(Mismatch {
                     path: path_of(at),
@@ -185,6 +187,10 @@ mod tests {
         assert_eq!(classify(&ENVELOPE, 200, br#"{"response_status":0}"#), Verdict::Success);
         assert!(matches!(classify(&ENVELOPE, 200, b"<html>"), Verdict::Unreadable(_)));
         assert!(matches!(classify(&ENVELOPE, 200, b""), Verdict::Unreadable(_)));
+        for no_word in ["null", "{}", "[0]", "true"] {
+            let answer = format!(r#"{{"response_status":{no_word}}}"#);
+            assert!(matches!(classify(&ENVELOPE, 200, answer.as_bytes()), Verdict::Unreadable(_)), "{answer}");
+        }
     }
 
     #[test]

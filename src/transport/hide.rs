@@ -49,8 +49,12 @@ impl Hide {
     pub(crate) fn in_text(&self, text: String) -> String {
         let told = self.told();
         let presented = self.live.iter().flat_map(|live| live.grant.secrets());
-        // Cut last: of a secret that is cut in two the first half would not be known again.
-        let text = scrub(text, told.iter().chain(presented));
+        let secrets: Vec<&Secret> = told.iter().chain(presented).collect();
+        // Cut last: of a secret that is cut in two the first half would not be known again. What is cut before, of a body of megabytes,
+        // lies beyond all that can be kept even if nothing but secrets comes before it: none is written in more than twelve times its length.
+        let longest = secrets.iter().map(|secret| secret.expose().len()).max().unwrap_or_default();
+        let text = text.chars().take(2 * LONGEST * (1 + longest)).collect();
+        let text = scrub(text, secrets);
         text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect()
     }
 

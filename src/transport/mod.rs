@@ -40,7 +40,7 @@ pub struct Connection(Arc<Shared>);
 struct Shared {
     wire: Arc<Wire>,
     session: Option<Session>,
-    meters: Vec<Meter>,
+    meters: Arc<[Meter]>,
     gate: Option<Arc<dyn Gate>>,
     /// What the vendor is told beside the session.
     hide: Hide,
@@ -50,6 +50,15 @@ struct Shared {
 pub trait Gate: Send + Sync {
     /// Waits until the call may be sent. What it yields is held until the call is over.
     fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease>;
+
+    /// Whether the call may still be sent: asked before each try, for what was true on entering may have passed.
+    ///
+    /// # Errors
+    /// Why not; nothing is sent then.
+    fn check(&self, operation: &'static Operation) -> Result<(), Error> {
+        let _ = operation;
+        Ok(())
+    }
 }
 
 impl Connection {
@@ -57,7 +66,7 @@ impl Connection {
     ///
     /// `account` says whose calls these are, for the limits that the vendor counts; `secrets` are what it may quote in a refusal.
     pub fn new(wire: Arc<Wire>, api: &'static Api, account: &Account, secrets: Vec<Secret>) -> Self {
-        let meters = wire.pacer().meters(api, account);
+        let meters = wire.pacer().meters(api, account).into();
         Self(Arc::new(Shared { wire, session: None, meters, gate: None, hide: Hide::new(secrets) }))
     }
 
@@ -105,6 +114,12 @@ impl Connection {
     /// The session that calls go out under.
     pub fn session(&self) -> Option<&Session> {
         self.0.session.as_ref()
+    }
+
+    /// Whether somebody else holds this very connection: a client, a call under way.
+    #[cfg(feature = "bill")]
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     /// Takes a request through its whole life.

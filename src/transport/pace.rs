@@ -41,7 +41,14 @@ pub(crate) struct Pacer {
     /// The vendor, in a word that is the same in every process.
     scope: String,
     pub(crate) retries: RetryBudget,
-    gauges: Mutex<HashMap<(&'static str, Vec<String>), Arc<Gauge>>>,
+    gauges: Mutex<Gauges>,
+}
+
+#[derive(Debug, Default)]
+struct Gauges {
+    by_account: HashMap<(&'static str, Vec<String>), (Arc<Gauge>, Arc<Claim>)>,
+    /// How many there are when those that nobody needs any more are looked for.
+    look_at: usize,
 }
 
 impl Pacer {
@@ -52,15 +59,33 @@ impl Pacer {
     /// The gauges that a call of this account may have to pass. Looked up once a connection, not once a call.
     pub(crate) fn meters(&self, api: &'static Api, account: &Account) -> Vec<Meter> {
         let mut gauges = lock(&self.gauges);
+        gauges.make_room();
         let meters = api.limits.iter().filter_map(|limit| {
             let key: Option<Vec<String>> = limit.by.iter().map(|part| account.part(part).map(str::to_owned)).collect();
             let key = key?;
-            let claim = Claim::new(&self.scope, limit, &key);
             // Specs of one vendor share a limit by giving it one name.
-            let gauge = gauges.entry((limit.name, key)).or_insert_with(|| Arc::new(Gauge::new(limit.quota)));
-            Some(Meter { limit, gauge: gauge.clone(), claim })
+            let (gauge, claim) = match gauges.by_account.get(&(limit.name, key.clone())) {
+                Some(found) => found.clone(),
+                None => {
+                    let made = (Arc::new(Gauge::new(limit.quota)), Arc::new(Claim::new(&self.scope, limit, &key)));
+                    gauges.by_account.insert((limit.name, key), made.clone());
+                    made
+                }
+            };
+            Some(Meter { limit, gauge, claim })
         });
         meters.collect()
+    }
+}
+
+impl Gauges {
+    /// Forgets the gauges that nobody holds and that have counted nothing; an account that comes back gets new ones.
+    fn make_room(&mut self) {
+        if self.by_account.len() < self.look_at.max(64) {
+            return;
+        }
+        self.by_account.retain(|_, (gauge, _)| Arc::strong_count(gauge) > 1 || !gauge.is_blank());
+        self.look_at = self.by_account.len() * 2;
     }
 }
 
@@ -69,7 +94,7 @@ impl Pacer {
 pub(crate) struct Meter {
     pub(crate) limit: &'static Limit,
     pub(crate) gauge: Arc<Gauge>,
-    pub(crate) claim: Claim,
+    pub(crate) claim: Arc<Claim>,
 }
 
 impl Meter {
@@ -98,6 +123,15 @@ impl Gauge {
             Quota::Within { most, per, clock } => {
                 Self::Window { window: Mutex::new(Window::new(most, per, clock)), line: tokio::sync::Mutex::default() }
             }
+        }
+    }
+
+    /// Whether a new one would be the same.
+    fn is_blank(&self) -> bool {
+        match self {
+            // A permit holds the semaphore too.
+            Self::Places(places) => Arc::strong_count(places) == 1,
+            Self::Window { .. } => false,
         }
     }
 
@@ -277,6 +311,45 @@ mod tests {
         assert!(gauge.spend(at(7200)));
         gauge.refused(at(7200), Some(Duration::from_secs(5)), false);
         assert!(!gauge.spend(at(7204)) && gauge.spend(at(7205)));
+    }
+
+    #[test]
+    fn an_account_that_nobody_holds_is_forgotten_unless_a_call_is_under_way() {
+        static API: Api = Api {
+            name: "",
+            title: "",
+            ways: &[],
+            answers: crate::table::Answers {
+                success: None,
+                errors: "",
+                code: None,
+                message: &[],
+                dead_session: &[],
+                untrusted: &[],
+                locked_out: &[],
+                rate_limited: &[],
+                passing: &[],
+            },
+            limits: &[Limit {
+                name: "at once",
+                by: &["organization"],
+                quota: Quota::AtOnce(3),
+                operations: &[],
+                refused_with: None,
+            }],
+            company: None,
+            operations: &[],
+        };
+        let pacer = Pacer::new("");
+        let meters = |number: usize| pacer.meters(&API, &Account::new([("organization", number.to_string())]));
+        let (held, place) = (meters(0), meters(1)[0].gauge.try_place());
+        (2..5000).for_each(|number| drop(meters(number)));
+        let gauges = lock(&pacer.gauges);
+        assert!(gauges.by_account.len() < 200, "{}", gauges.by_account.len());
+        for number in ["0", "1"] {
+            assert!(gauges.by_account.contains_key(&("at once", vec![number.to_owned()])));
+        }
+        drop((held, place));
     }
 
     #[test]

@@ -16,7 +16,9 @@ use super::pace::Pacer;
 use super::policy::Policy;
 use crate::error::Error;
 use crate::session::clock::{Clock, SystemClock};
+use crate::session::company::CompanyLock;
 use crate::session::store::{Store, StoreError};
+use crate::table::Operation;
 
 /// How calls are made: the time limits and the clock.
 #[derive(Debug, Clone)]
@@ -30,6 +32,9 @@ pub struct Settings {
     pub store: Option<Arc<dyn Store>>,
     /// Counts calls together with other processes; each for itself without one.
     pub budget: Option<Arc<dyn SharedBudget>>,
+    /// Keeps this process and others out of each other's company, where a vendor has one selected for all of a user's calls; each
+    /// process keeps order within itself without one.
+    pub companies: Option<Arc<dyn CompanyLock>>,
     /// Is told of tries and waits.
     pub observer: Option<Arc<dyn Observer>>,
 }
@@ -41,6 +46,7 @@ impl Default for Settings {
             clock: Arc::new(SystemClock::default()),
             store: None,
             budget: None,
+            companies: None,
             observer: None,
         }
     }
@@ -112,6 +118,11 @@ impl Wire {
         self.settings.store.clone()
     }
 
+    /// The lock on companies of its settings.
+    pub fn companies(&self) -> Option<&Arc<dyn CompanyLock>> {
+        self.settings.companies.as_ref()
+    }
+
     pub(super) fn pacer(&self) -> &Pacer {
         &self.pacer
     }
@@ -141,8 +152,14 @@ impl Wire {
         }
     }
 
-    /// Credentials go to this address and to no other, whatever a request was built for.
-    pub(super) fn check_target(&self, target: &Url) -> Result<(), Error> {
+    /// Credentials go to this address and to no other, whatever a request was built for; and to the operation that it was built for:
+    /// without its id, the path of one thing is that of all of them.
+    pub(super) fn check_target(&self, operation: &Operation, target: &Url) -> Result<(), Error> {
+        let mut segments = operation.path.rsplit('/').zip(target.path().rsplit('/'));
+        if let Some((name, _)) = segments.find(|(name, segment)| name.starts_with('{') && segment.is_empty()) {
+            let name = name.trim_matches(['{', '}']);
+            return Err(Error::config(format!("{}: the parameter {name} is empty", operation.id)));
+        }
         let same = target.scheme() == self.url.scheme()
             && target.host_str() == self.url.host_str()
             && target.port_or_known_default() == self.url.port_or_known_default();

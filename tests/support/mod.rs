@@ -28,6 +28,7 @@ pub struct Vendor {
 struct Shared {
     answer: Box<dyn Fn(&Received) -> Reply + Send + Sync>,
     received: Mutex<Vec<Received>>,
+    arrivals: watch::Sender<usize>,
     connections: AtomicUsize,
     stop: AtomicBool,
 }
@@ -107,6 +108,7 @@ impl Vendor {
         let shared = Arc::new(Shared {
             answer: Box::new(answer),
             received: Mutex::default(),
+            arrivals: watch::Sender::new(0),
             connections: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         });
@@ -152,6 +154,11 @@ impl Vendor {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
+    /// Waits until so many requests have arrived, in all.
+    pub async fn arrived(&self, requests: usize) {
+        self.shared.arrivals.subscribe().wait_for(|arrivals| *arrivals >= requests).await.unwrap();
+    }
+
     pub fn received(&self) -> Vec<Received> {
         self.shared.received.lock().unwrap().clone()
     }
@@ -187,6 +194,7 @@ fn serve(stream: TcpStream, shared: &Shared) -> Option<()> {
     loop {
         let request = read(&mut reader)?;
         shared.received.lock().unwrap().push(request.clone());
+        shared.arrivals.send_modify(|arrivals| *arrivals += 1);
         match (shared.answer)(&request) {
             Reply::Answer { status, headers, body } => {
                 let mut head = format!("HTTP/1.1 {status} Status\r\n");

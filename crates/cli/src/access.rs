@@ -60,8 +60,7 @@ pub fn way(api: &'static Api, name: Option<&str>) -> Result<&'static Way, Error>
 
 /// Whether a session of this way may call an operation, as far as the spec says.
 pub fn may_call(way: &Way, operation: &Operation) -> bool {
-    let presents =
-        operation.security.iter().any(|set| set.iter().all(|scheme| way.provides.contains(&scheme.name)));
+    let presents = operation.security.iter().any(|set| set.iter().all(|scheme| way.provides.contains(&scheme.name)));
     operation.security.is_empty() || (presents && !operation.denied.contains(&way.name))
 }
 
@@ -98,10 +97,8 @@ pub fn open(api_name: &str, way_name: Option<&str>, look_up: Lookup<'_>, setting
     let door = doors::open(api.name, way.name, look_up, settings)?;
     let connection = match (&door, look_up("BEZALA_COMPANY_ID")) {
         (Door::Bezala(access), Some(company)) => {
-            let company: i64 = company
-                .trim()
-                .parse()
-                .map_err(|_| Error::Config("BEZALA_COMPANY_ID must be a whole number".into()))?;
+            let company: i64 =
+                company.trim().parse().map_err(|_| Error::Config("BEZALA_COMPANY_ID must be a whole number".into()))?;
             access.company(company).api().inner().clone()
         }
         _ => door.connection(api.name)?,

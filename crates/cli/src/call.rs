@@ -4,28 +4,30 @@ use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ledgerkey::Secret;
 use ledgerkey::client::dynamic::Arguments;
 use ledgerkey::client::{Connection, Settings};
 use ledgerkey::table::{Answer, Api, Operation};
+use ledgerkey::{Error, Secret};
 use ledgerkey_cli::access;
 use ledgerkey_cli::doors::Door;
 use serde_json::Value;
 
 use crate::arguments::Call;
 use crate::failure::{Failure, MISFIT};
-use crate::{drift, operations, output, upload};
+use crate::{drift, operations, output, store, upload};
 
 pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
-    check_store()?;
+    let mut settings = Settings::default();
+    settings.store = store::from_environment()?;
+    let shared = settings.store.is_some();
     let api = access::api(&call.api)?;
     let operation = operations::find(api, &call.operation)?;
     let body = call.body.as_deref().map(read_body).transpose()?;
-    let (connection, door) = open(api, operation, call, body.as_ref())?;
+    let (connection, door) = open(api, operation, call, body.as_ref(), settings)?;
     let outcome = answer(call, operation, &connection, body).await;
-    if let Some(door) = door {
-        // The session was kept in memory, and nobody else can use it. Whether the vendor hears of its end is not worth a failure,
-        // nor a long wait.
+    // A stored session is for the next run.
+    if let Some(door) = door.filter(|_| !shared) {
+        // One in memory is of no use to anybody else. Whether the vendor hears of its end is not worth a failure, nor a long wait.
         let _ = tokio::time::timeout(SIGN_OUT, door.sign_out()).await;
     }
     let fits = outcome?;
@@ -38,14 +40,6 @@ const SIGN_OUT: Duration = Duration::from_secs(5);
 /// What the environment says, as text. What is not text is refused where it is used.
 fn look_up(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-}
-
-fn check_store() -> Result<(), Failure> {
-    match look_up("LEDGERKEY_STORE").as_deref() {
-        None | Some("memory") => Ok(()),
-        // The value is not repeated: an address may hold a password.
-        Some(_) => Err(Failure::config("LEDGERKEY_STORE: sessions can be kept in `memory` only; unset it")),
-    }
 }
 
 fn read_body(text: &str) -> Result<Value, Failure> {
@@ -71,13 +65,14 @@ fn open(
     operation: &Operation,
     call: &Call,
     body: Option<&Value>,
+    settings: Settings,
 ) -> Result<(Connection, Option<Door>), Failure> {
     if operation.security.is_empty() {
         access::way(api, call.way.as_deref())?;
         let secrets = given(call, body);
-        return Ok((access::open_bare(api, &look_up, Settings::default(), secrets)?, None));
+        return Ok((access::open_bare(api, &look_up, settings, secrets)?, None));
     }
-    let opened = access::open(api.name, call.way.as_deref(), &look_up, Settings::default())?;
+    let opened = access::open(api.name, call.way.as_deref(), &look_up, settings)?;
     Ok((opened.connection, Some(opened.door)))
 }
 
@@ -109,13 +104,27 @@ async fn answer(
     if call.all {
         return all_pages(operation, connection, arguments).await;
     }
-    let answer = connection.call(operation, &arguments).await?;
+    let answer = connection.call(operation, &arguments).await.map_err(|error| rejected(operation, error))?;
+    drift::expect_json(operation, &answer)?;
     match operation.answer {
         Answer::Bytes => output::write(&answer)?,
         Answer::Json(_) | Answer::None if answer.is_empty() => {}
         Answer::Json(_) | Answer::None => output::line(&answer)?,
     }
     Ok(drift::check(operation, &answer))
+}
+
+/// A refusal of a sign-in that is called by hand is one of the credentials, as it is within a session.
+fn rejected(operation: &Operation, error: Error) -> Error {
+    let way = operation.facts.ways.iter().find(|way| way.operation == Some(operation.id));
+    match (error, way) {
+        (Error::Vendor { refusal, .. }, Some(way))
+            if operation.security.is_empty() && !matches!(refusal.status, 300..400 | 500..) =>
+        {
+            Error::SignInRejected { way: way.name, refusal }
+        }
+        (other, _) => other,
+    }
 }
 
 async fn all_pages(

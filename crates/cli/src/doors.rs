@@ -168,7 +168,9 @@ pub(crate) fn under(variable: &str, error: Error) -> Error {
 }
 
 fn required(look_up: Lookup<'_>, name: &str) -> Result<String, Error> {
-    let value = look_up(name).ok_or_else(|| Error::Config(format!("{name} is not set")))?;
+    let value = look_up(name).ok_or_else(|| {
+        Error::Config(format!("{name} is not set; `ledgerkey call --help` lists what each way to sign in needs"))
+    })?;
     if value.trim().is_empty() {
         return Err(Error::Config(format!("{name} is set but empty")));
     }

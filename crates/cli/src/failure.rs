@@ -101,13 +101,18 @@ fn exit_code(error: &Error) -> u8 {
 fn hint(error: &Error) -> &'static str {
     let code = |wanted: &str| error.refusal().is_some_and(|refusal| refusal.codes().any(|code| code == wanted));
     match error.kind() {
+        "sign-in-rejected" if matches!(error, Error::SignInRejected { way: "api-token", .. }) => {
+            "check BILL_SPEND_TOKEN, and that it belongs to the environment that LEDGERKEY_BILL_URL leads to"
+        }
         "sign-in-rejected" if code("BDC_1102") => {
             "check the developer key, and that it belongs to the environment that LEDGERKEY_BILL_URL leads to: BILL's sandbox and production share no keys"
         }
         "sign-in-rejected" if code("BDC_1101") => {
             "check the user name and the password or token, and that they belong to the environment that LEDGERKEY_BILL_URL leads to; do not repeat it in a loop, BILL locks the login"
         }
-        "sign-in-rejected" => "check the credentials in the environment before you try again: repeated refusals can lock a login",
+        "sign-in-rejected" => {
+            "check the credentials in the environment before you try again: repeated refusals can lock a login"
+        }
         "locked-out" if code("BDC_1107") => "have BILL unlock the organization; trying again does not help",
         "locked-out" => "have the password reset in the vendor's web application; trying again does not help",
         "mfa-required" => {
@@ -115,17 +120,28 @@ fn hint(error: &Error) -> &'static str {
         }
         "not-permitted" => "`ledgerkey operations API` lists the ways that may call it, and --way chooses one",
         "rate-limited" => "wait as long as the vendor says (BILL counts by the clock hour), then try again",
-        "wrong-company" => "somebody else switched this user's company: try again, and give an integration a user of its own",
-        "decode" => "the vendor's answer has drifted from the spec, or something on the way changed it: compare the spec with the answer",
-        "network" => "check the address in LEDGERKEY_BILL_URL, LEDGERKEY_BILL_V2_URL or LEDGERKEY_BEZALA_URL, and the network",
+        "wrong-company" => {
+            "somebody else switched this user's company: try again, and give an integration a user of its own"
+        }
+        "decode" => {
+            "the vendor's answer has drifted from the spec, or something on the way changed it: compare the spec with the answer"
+        }
+        "network" => {
+            "check the address in LEDGERKEY_BILL_URL, LEDGERKEY_BILL_V2_URL or LEDGERKEY_BEZALA_URL, and the network"
+        }
         "timeout" => "the vendor is slow or the network is: try again later",
+        "store" => "LEDGERKEY_STORE says where sessions are kept",
         "ambiguous" => "it may have been carried out",
         "vendor" if error.refusal().is_some_and(|refusal| refusal.status == 404) => "check the ids in the parameters",
         "vendor" if error.refusal().is_some_and(|refusal| refusal.status == 403) => {
             "check the rights of the user, and whether another way to sign in may make this call"
         }
-        "vendor" if error.refusal().is_some_and(|refusal| refusal.status >= 500) => "the fault is the vendor's: try again later",
-        "vendor" => "correct the parameters or the body; `ledgerkey operations` names where the operation is described",
+        "vendor" if error.refusal().is_some_and(|refusal| refusal.status >= 500) => {
+            "the fault is the vendor's: try again later"
+        }
+        "vendor" => {
+            "correct the parameters or the body; `ledgerkey operations API --json` names where the operation is described"
+        }
         _ => "",
     }
 }

@@ -8,6 +8,7 @@ mod logging;
 mod operations;
 mod output;
 mod serve;
+mod store;
 mod tour;
 mod upload;
 

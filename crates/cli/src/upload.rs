@@ -24,7 +24,12 @@ pub(crate) async fn send(call: &Call, connection: &Connection) -> Result<Vec<u8>
 }
 
 fn read(call: &Call) -> Result<Upload, Failure> {
-    let usage = || Failure::config(format!("{} takes --param file=@PATH, and perhaps transaction_id and media_type", call.operation));
+    let usage = || {
+        Failure::config(format!(
+            "{} takes --param file=@PATH, and perhaps transaction_id and media_type",
+            call.operation
+        ))
+    };
     if call.body.is_some() || call.all {
         return Err(usage());
     }

@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match ledgerkey_codegen::generate_file(&spec) {
-        Ok(code) => println!("{code}"),
+        Ok(code) => print!("{code}"),
         Err(words) => {
             eprintln!("{words}");
             return ExitCode::FAILURE;

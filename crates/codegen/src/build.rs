@@ -1,5 +1,9 @@
 //! What a `build.rs` calls: generates where something changed, and says what is wrong where it cannot.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a build script speaks to cargo and to people by printing")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a build script speaks to cargo and to people by printing"
+)]
 
 use std::collections::HashMap;
 use std::env;

@@ -75,7 +75,8 @@ fn settings(spec: &Value) -> GenerationSettings {
 }
 
 fn is_plain_integer(schema: &Value) -> bool {
-    schema.get("type").is_some_and(|kind| kind == "integer") && schema.get("format").is_none_or(|format| format != "unix-time")
+    schema.get("type").is_some_and(|kind| kind == "integer")
+        && schema.get("format").is_none_or(|format| format != "unix-time")
 }
 
 type WireType = (InstanceType, Option<&'static str>, &'static str, &'static [TypeImpl]);

@@ -9,7 +9,7 @@
 //!
 //! and where the client is wanted:
 //!
-//! ```ignore
+//! ```text
 //! #[allow(clippy::all, missing_docs, reason = "generated")]
 //! pub mod acme {
 //!     include!(concat!(env!("OUT_DIR"), "/acme.rs"));

@@ -1,5 +1,7 @@
 //! A change of one of this project's own specs: what follows from it, and what is said of a mistake.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -40,7 +40,9 @@ impl Tour {
                 Ok(self.count(spend.api().list_budgets().max(5).send()).await?.results.len())
             }
             Typed::Organizations => {
-                let (Door::Partner(partner) | Door::PartnerUser { partner, .. }) = door else { return Err(elsewhere()) };
+                let (Door::Partner(partner) | Door::PartnerUser { partner, .. }) = door else {
+                    return Err(elsewhere());
+                };
                 Ok(self.count(partner.api().list_organizations().max(5).send()).await?.results.len())
             }
             Typed::Accounts => Ok(self.count(user(door)?.api().list_accounts().send()).await?.len()),

@@ -45,7 +45,8 @@ impl Tour {
             let one = access.company(first).api();
             tasks.push(tokio::spawn(async move { rows(one.list_accounts().send().await.map(|rows| rows.len())) }));
             let other = access.company(second).api();
-            tasks.push(tokio::spawn(async move { rows(other.list_cost_centers().send().await.map(|rows| rows.len())) }));
+            tasks
+                .push(tokio::spawn(async move { rows(other.list_cost_centers().send().await.map(|rows| rows.len())) }));
         }
         self.calls.fetch_add(tasks.len() as u64, Ordering::Relaxed);
         for task in tasks {

@@ -43,8 +43,8 @@ impl Report {
     }
 
     pub(super) fn print_json(&self) -> Result<(), Failure> {
-        let line = serde_json::to_vec(self)
-            .map_err(|error| Failure::config(format!("a row cannot be written: {error}")))?;
+        let line =
+            serde_json::to_vec(self).map_err(|error| Failure::config(format!("a row cannot be written: {error}")))?;
         Ok(output::line(&line)?)
     }
 

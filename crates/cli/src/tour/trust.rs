@@ -1,10 +1,10 @@
 //! The row of MFA: a payment is refused, the session is made trusted, and the session that follows it is trusted from its start.
 
+use ledgerkey::bill::Organization;
 use ledgerkey::bill::api::types::{
     BankAccountStatus, BankAccountStatusKnown, FundingAccountTypeKnown, Payment, PaymentFundingAccount, VendorId,
     builder,
 };
-use ledgerkey::bill::Organization;
 use ledgerkey::client::ResponseValue;
 use ledgerkey::table::Way;
 use ledgerkey::wire::Decimal;
@@ -64,9 +64,8 @@ impl Tour {
         let vendors = self.count(api.list_vendors().max(1).send()).await?.results;
         let vendor = vendors.into_iter().map(|vendor| vendor.id).next().ok_or("there is no vendor to pay")?;
         let banks = self.count(api.list_bank_accounts().send()).await?.results;
-        let verified = |status: &BankAccountStatus| {
-            matches!(status, BankAccountStatus::Known(BankAccountStatusKnown::Verified))
-        };
+        let verified =
+            |status: &BankAccountStatus| matches!(status, BankAccountStatus::Known(BankAccountStatusKnown::Verified));
         let mut banks = banks.into_iter().filter(|bank| bank.status.as_ref().is_some_and(verified));
         let bank = banks.find_map(|bank| bank.id);
         let amount = AMOUNT.parse().map_err(|error| format!("{AMOUNT} is no amount: {error}"))?;
@@ -81,10 +80,8 @@ struct Order {
 }
 
 async fn pay(organization: &Organization, order: &Order) -> Result<ResponseValue<Payment>, Error> {
-    let from = PaymentFundingAccount {
-        type_: FundingAccountTypeKnown::BankAccount.into(),
-        id: Some(order.bank.clone()),
-    };
+    let from =
+        PaymentFundingAccount { type_: FundingAccountTypeKnown::BankAccount.into(), id: Some(order.bank.clone()) };
     let payment = |payment: builder::PaymentCreate| {
         payment
             .vendor_id(order.vendor.clone())

@@ -8,7 +8,7 @@ use quote::ToTokens;
 use syn::{Expr, Fields, Item, ItemMod};
 
 /// The dump of a generated module.
-pub fn dump(code: &str) -> String {
+pub(crate) fn dump(code: &str) -> String {
     let file = syn::parse_file(code).expect("what is generated is Rust");
     let mut out = String::new();
     for item in &file.items {
@@ -48,7 +48,8 @@ fn operation(row: &syn::ExprStruct) -> String {
         row.fields.iter().map(|field| (field.member.to_token_stream().to_string(), short(&field.expr))).collect();
     let mut take = |name: &str| values.remove(name).unwrap_or_default().trim_matches('"').to_owned();
     let mut line = format!("{}: {} {}", take("id"), take("method"), take("path"));
-    for name in ["body", "answer", "security", "params", "paging", "role", "denied", "replay_safe", "trust", "in_company"]
+    for name in
+        ["body", "answer", "security", "params", "paging", "role", "denied", "replay_safe", "trust", "in_company"]
     {
         match take(name).as_str() {
             "None" | "false" | "[]" => {}
@@ -90,7 +91,8 @@ fn fields(fields: &Fields) -> Vec<String> {
     fields
         .iter()
         .map(|field| {
-            let name = field.ident.as_ref().map(|name| format!("{name}{}: ", on_wire(&field.attrs))).unwrap_or_default();
+            let name =
+                field.ident.as_ref().map(|name| format!("{name}{}: ", on_wire(&field.attrs))).unwrap_or_default();
             format!("{name}{}", short(&field.ty))
         })
         .collect()
@@ -149,7 +151,12 @@ fn short(tokens: &impl ToTokens) -> String {
     ] {
         text = text.replace(path, "");
     }
-    text.replace("::<", "<").replace(",}", "}").replace(",]", "]")
+    text.replace("::<", "<")
+        .replace(",}", "}")
+        .replace(",]", "]")
+        .replace("Json(<", "Json(")
+        .replace(">,)", ")")
+        .replace(">)", ")")
 }
 
 fn module<'f>(items: &'f [Item], name: &str) -> Option<&'f ItemMod> {

@@ -1828,7 +1828,7 @@ Source: <https://everything.example/docs/login>, the part on `[token]`
 
 Sends a `POST` request to `/login`
 
-```ignore
+```text
 let response = client.login()
     .body(body)
     .send()
@@ -1845,7 +1845,7 @@ Source: everything.example/docs/login
 
 Sends a `POST` request to `/logout`
 
-```ignore
+```text
 let response = client.logout()
     .send()
     .await;
@@ -1861,7 +1861,7 @@ Source: everything.example/docs/user
 
 Sends a `GET` request to `/user`
 
-```ignore
+```text
 let response = client.get_user()
     .send()
     .await;
@@ -1877,7 +1877,7 @@ Source: everything.example/docs/company
 
 Sends a `PUT` request to `/company/{company}`
 
-```ignore
+```text
 let response = client.pick_company()
     .company(company)
     .send()
@@ -1912,7 +1912,7 @@ Arguments:
 - `sort`: How to sort, as in \[kind, made\].
 - `x_request_id`
 - `api_version`
-```ignore
+```text
 let response = client.list_things()
     .max(max)
     .page(page)
@@ -1939,7 +1939,7 @@ Source: everything.example/docs/things
 
 Sends a `POST` request to `/things`
 
-```ignore
+```text
 let response = client.add_thing()
     .body(body)
     .send()
@@ -1956,7 +1956,7 @@ Source: everything.example/docs/files
 
 Sends a `GET` request to `/things/{id}/file`
 
-```ignore
+```text
 let response = client.download_thing()
     .id(id)
     .send()
@@ -1973,7 +1973,7 @@ Source: everything.example/docs/files
 
 Sends a `PUT` request to `/things/{id}/file`
 
-```ignore
+```text
 let response = client.send_thing()
     .id(id)
     .body(body)
@@ -1993,7 +1993,7 @@ Source: everything.example/docs/kinds
 
 Sends a `GET` request to `/types`
 
-```ignore
+```text
 let response = client.type_()
     .page(page)
     .per_page(per_page)
@@ -2011,7 +2011,7 @@ Source: everything.example/docs/old
 
 Sends a `POST` request to `/old-things`
 
-```ignore
+```text
 let response = client.list_old_things()
     .body(body)
     .send()
@@ -2766,6 +2766,7 @@ pub static API: ::ledgerkey::table::Api = {
                 by: &["app", "organization"],
                 quota: table::Quota::AtOnce(3u32),
                 operations: &[],
+                refused_with: Some("144"),
             },
             table::Limit {
                 name: "sign-ins",
@@ -2776,6 +2777,7 @@ pub static API: ::ledgerkey::table::Api = {
                     clock: true,
                 },
                 operations: &["login"],
+                refused_with: None,
             },
             table::Limit {
                 name: "a day",
@@ -2786,6 +2788,7 @@ pub static API: ::ledgerkey::table::Api = {
                     clock: false,
                 },
                 operations: &[],
+                refused_with: None,
             },
         ],
         company: Some(table::Company {

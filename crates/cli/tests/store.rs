@@ -1,0 +1,206 @@
+//! `LEDGERKEY_STORE`: which runs share a session, and what of a store is refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by panicking")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use ledgerkey_sandbox::Revoke;
+use serde_json::Value;
+use support::{Vendors, ledgerkey};
+
+const LIST: [&str; 3] = ["call", "bill", "listVendors"];
+
+/// A directory of a test's own, gone with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ledgerkey-store-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("sessions")
+    }
+
+    /// Vendors whose sessions are kept in its file.
+    fn vendors(&self) -> Vendors {
+        Vendors::start().with("LEDGERKEY_STORE", &format!("file:{}", self.file().display()))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The sessions that a file holds.
+fn kept(file: &Path) -> Vec<String> {
+    let profile: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let records = profile["sessions"].as_object().unwrap().values();
+    records.map(|record| record["session"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn memory_ends_its_session_and_a_file_keeps_it() {
+    let memory = Vendors::start();
+    memory.run(&LIST).answered();
+    memory.run(&LIST).answered();
+    assert_eq!((memory.sandbox.sign_ins(), memory.sandbox.acted("logout")), (2, 2));
+    // After a call that failed, too.
+    memory.run(&["call", "bill", "getVendor", "--param", "vendorId=nope"]).failed(4, &[]);
+    assert_eq!(memory.sandbox.acted("logout"), 3);
+
+    let directory = Directory::new("keeps");
+    let file = directory.vendors();
+    file.run(&LIST).answered();
+    file.run(&LIST).answered();
+    file.run(&["call", "bill", "getVendor", "--param", "vendorId=nope"]).failed(4, &[]);
+    assert_eq!((file.sandbox.sign_ins(), file.sandbox.acted("logout")), (1, 0));
+}
+
+#[test]
+fn ten_runs_at_once_share_one_session_and_replace_it_once() {
+    let directory = Directory::new("shared");
+    let vendors = directory.vendors();
+    let ten = || {
+        let start = || vendors.command(&LIST).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let runs: Vec<_> = (0..10).map(|_| start()).collect();
+        for run in runs {
+            let done = run.wait_with_output().unwrap();
+            assert!(done.status.success() && done.stderr.is_empty(), "{done:?}");
+        }
+    };
+    ten();
+    assert_eq!(vendors.sandbox.sign_ins(), 1);
+    assert_eq!(vendors.sandbox.revoke(Revoke::Bill), 1);
+    vendors.run(&LIST).answered();
+    assert_eq!(vendors.sandbox.sign_ins(), 2);
+    vendors.sandbox.revoke(Revoke::Bill);
+    ten();
+    assert_eq!(vendors.sandbox.sign_ins(), 3);
+}
+
+#[test]
+fn one_file_serves_every_way() {
+    let directory = Directory::new("ways");
+    let vendors = directory.vendors();
+    let runs: [(&[&str], u64); 6] = [
+        (&["call", "bill", "listVendors", "--way", "sync-token"], 1),
+        // The partner's session, and that of the user.
+        (&["call", "bill", "listVendors", "--way", "partner-user"], 2),
+        (&["call", "bill-partner", "listOrganizations"], 0),
+        (&["call", "bill-v2", "listVendors", "--way", "console-token"], 1),
+        (&["call", "bill-spend", "listBudgets"], 0),
+        (&["call", "bezala", "listAccounts"], 1),
+    ];
+    for again in [false, true] {
+        for (arguments, sign_ins) in runs {
+            let before = vendors.sandbox.sign_ins();
+            vendors.run(arguments).answered();
+            let expected = if again { 0 } else { sign_ins };
+            assert_eq!(vendors.sandbox.sign_ins() - before, expected, "{arguments:?}");
+        }
+    }
+    assert_eq!(kept(&directory.file()).len(), 5);
+}
+
+#[test]
+fn other_credentials_get_a_session_of_their_own() {
+    let directory = Directory::new("others");
+    let vendors = directory.vendors();
+    vendors.run(&LIST).answered();
+    let second = vendors.env["BILL_SECOND_DEV_KEY"].clone();
+    let vendors = vendors.with("BILL_DEV_KEY", &second);
+    vendors.run(&LIST).answered();
+    assert_eq!(vendors.sandbox.sign_ins(), 2);
+    assert_eq!(kept(&directory.file()).len(), 2);
+}
+
+#[test]
+fn a_stored_session_is_never_told_and_no_credential_is_stored() {
+    let directory = Directory::new("secrets");
+    let vendors = directory.vendors().with("LEDGERKEY_LOG", "trace");
+    let first = vendors.run(&LIST);
+    let sessions = kept(&directory.file());
+    vendors.sandbox.revoke(Revoke::Bill);
+    let second = vendors.run(&LIST);
+    assert_eq!((first.code, second.code), (0, 0));
+    for session in sessions.into_iter().chain(kept(&directory.file())) {
+        assert!(!format!("{first:?}{second:?}").contains(&session));
+    }
+    let stored = fs::read_to_string(directory.file()).unwrap();
+    for (name, secret) in vendors.secrets() {
+        assert!(!stored.contains(secret), "{name} is stored");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_must_not_be_used_is_left_as_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = Directory::new("bad");
+    let vendors = directory.vendors();
+    vendors.run(&LIST).answered();
+    let good = fs::read_to_string(directory.file()).unwrap();
+    assert_eq!(fs::metadata(directory.file()).unwrap().permissions().mode() & 0o777, 0o600);
+    let sign_ins = vendors.sandbox.sign_ins();
+
+    for (mode, text, words) in [
+        (0o644, good.clone(), "chmod 600"),
+        (0o660, good.clone(), "chmod 600"),
+        (0o600, good.replace("\"format\":1", "\"format\":99"), "format 99"),
+    ] {
+        fs::write(directory.file(), &text).unwrap();
+        fs::set_permissions(directory.file(), fs::Permissions::from_mode(mode)).unwrap();
+        let run = vendors.run(&LIST);
+        run.failed(2, &["sessions", words, "LEDGERKEY_STORE"]);
+        assert_eq!(run.out, "");
+        assert_eq!(fs::read_to_string(directory.file()).unwrap(), text);
+        assert_eq!(fs::metadata(directory.file()).unwrap().permissions().mode() & 0o777, mode);
+    }
+
+    fs::remove_file(directory.file()).unwrap();
+    fs::create_dir(directory.file()).unwrap();
+    vendors.run(&LIST).failed(2, &["not a directory"]);
+    assert!(directory.file().is_dir());
+    assert_eq!(vendors.sandbox.sign_ins(), sign_ins, "nothing was sent");
+}
+
+#[test]
+fn a_damaged_file_is_an_empty_one() {
+    let directory = Directory::new("damaged");
+    let vendors = directory.vendors();
+    vendors.run(&LIST).answered();
+    let file = fs::OpenOptions::new().write(true).open(directory.file()).unwrap();
+    file.set_len(20).unwrap();
+    vendors.run(&LIST).answered();
+    vendors.run(&LIST).answered();
+    assert_eq!(vendors.sandbox.sign_ins(), 2);
+}
+
+#[test]
+fn what_names_no_store_is_a_mistake() {
+    for (value, words) in [
+        ("redis://:canary@127.0.0.1:6379/0", "no redis support"),
+        ("file:", "path of a file"),
+        ("file:/does/not/exist/sessions", "no directory /does/not/exist"),
+        ("somewhere", "file:PATH"),
+        ("", "file:PATH"),
+    ] {
+        let vendors = Vendors::start().with("LEDGERKEY_STORE", value);
+        let run = vendors.run(&LIST);
+        run.failed(2, &["LEDGERKEY_STORE", words]);
+        assert!(!run.err.contains("canary"), "{run:?}");
+        assert_eq!(vendors.sandbox.log().len(), 0, "nothing was sent");
+    }
+    // Only `call` keeps sessions.
+    let done = ledgerkey(&["operations"]).env("LEDGERKEY_STORE", "somewhere").output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+}

@@ -1,0 +1,187 @@
+//! What this process holds in Redis: one task keeps it up, and gives back what was dropped, so that dropping never waits.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use ::redis::Script;
+use tokio::sync::{mpsc, oneshot};
+
+use super::link::Link;
+use crate::session::store::StoreError;
+
+pub(super) struct Holds {
+    link: Arc<Link>,
+    task: Mutex<Option<mpsc::UnboundedSender<Note>>>,
+}
+
+/// What can be given back.
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    /// Places among the calls under way, by their keys.
+    Places(Vec<String>),
+    /// The turn to sign in.
+    Turn(String),
+    /// A lease on a company, or the place in the line for one.
+    Company([String; 4], i64),
+}
+
+enum Note {
+    Kept(Arc<Held>),
+    Freed(Arc<Held>),
+    FreeAll(oneshot::Sender<()>),
+}
+
+struct Held {
+    token: String,
+    kind: Kind,
+}
+
+/// Something that is held until it is dropped. If the runtime is gone by then, it runs out.
+pub(super) struct Hold {
+    held: Arc<Held>,
+    task: mpsc::UnboundedSender<Note>,
+    armed: bool,
+}
+
+impl Holds {
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        Self { link, task: Mutex::default() }
+    }
+
+    /// Made before it is asked for: what Redis gives to a caller who has gone away is given back like the rest.
+    pub(super) fn hold(&self, token: String, kind: Kind) -> Hold {
+        Hold { held: Arc::new(Held { token, kind }), task: self.task(), armed: true }
+    }
+
+    pub(super) async fn free_all(&self) {
+        let (done, told) = oneshot::channel();
+        if self.task().send(Note::FreeAll(done)).is_ok() {
+            let _ = tokio::time::timeout(Duration::from_secs(2), told).await;
+        }
+    }
+
+    /// The task, which is started anew if the runtime that it ran on is gone.
+    fn task(&self) -> mpsc::UnboundedSender<Note> {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*task {
+            Some(sender) if !sender.is_closed() => sender.clone(),
+            _ => {
+                let (sender, notes) = mpsc::unbounded_channel();
+                tokio::spawn(keep(self.link.clone(), notes));
+                *task = Some(sender.clone());
+                sender
+            }
+        }
+    }
+}
+
+impl Hold {
+    pub(super) fn token(&self) -> &str {
+        &self.held.token
+    }
+
+    /// It was given: it is kept up from now on.
+    pub(super) fn keep(&self) {
+        let _ = self.task.send(Note::Kept(self.held.clone()));
+    }
+
+    /// It was not given: there is nothing to give back.
+    pub(super) fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.armed {
+            let _ = self.task.send(Note::Freed(self.held.clone()));
+        }
+    }
+}
+
+async fn keep(link: Arc<Link>, mut notes: mpsc::UnboundedReceiver<Note>) {
+    let mut held: HashMap<String, Arc<Held>> = HashMap::new();
+    let mut tick = tokio::time::interval(PLACES_KEPT_UP);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut batch = Vec::new();
+    loop {
+        let received = {
+            use futures_util::future::{Either, select};
+            let (tick, received) = (tick.tick(), notes.recv_many(&mut batch, MOST_AT_ONCE));
+            match select(std::pin::pin!(received), std::pin::pin!(tick)).await {
+                Either::Left((received, _)) => Some(received),
+                Either::Right(_) => None,
+            }
+        };
+        match received {
+            // Nobody is left who could hold anything.
+            Some(0) => return,
+            Some(_) => {
+                let mut freed = Vec::new();
+                let mut waiting = Vec::new();
+                for note in batch.drain(..) {
+                    match note {
+                        Note::Kept(hold) => {
+                            held.insert(hold.token.clone(), hold);
+                        }
+                        Note::Freed(hold) => {
+                            held.remove(&hold.token);
+                            freed.push(hold);
+                        }
+                        Note::FreeAll(done) => {
+                            freed.extend(held.drain().map(|(_, hold)| hold));
+                            waiting.push(done);
+                        }
+                    }
+                }
+                if let Err(error) = free(&link, &freed).await {
+                    tracing::debug!(%error, "what was held could not be given back; it runs out by itself");
+                }
+                waiting.into_iter().for_each(|done| {
+                    let _ = done.send(());
+                });
+            }
+            None => {
+                let places = held.values().filter_map(|hold| match &hold.kind {
+                    Kind::Places(keys) => Some(keys.iter().map(|key| (key.as_str(), hold.token.as_str()))),
+                    _ => None,
+                });
+                let (keys, tokens): (Vec<&str>, Vec<&str>) = places.flatten().unzip();
+                if !keys.is_empty() {
+                    let hold = PLACE_HOLDS.as_millis().to_string();
+                    let arguments: Vec<&str> = std::iter::once(hold.as_str()).chain(tokens).collect();
+                    let _: Result<i64, _> = link.run(&PLACES_KEEP, &keys, &arguments).await;
+                }
+            }
+        }
+    }
+}
+
+async fn free(link: &Link, freed: &[Arc<Held>]) -> Result<(), StoreError> {
+    let (mut keys, mut tokens) = (Vec::new(), Vec::new());
+    for hold in freed {
+        let token = hold.token.as_str();
+        match &hold.kind {
+            Kind::Places(places) => {
+                keys.extend(places.iter().map(String::as_str));
+                tokens.extend(std::iter::repeat_n(token, places.len()));
+            }
+            Kind::Turn(key) => link.run::<i64>(&TURN_FREE, &[key], &[token]).await.map(drop)?,
+            Kind::Company(keys, company) => {
+                link.run::<i64>(&COMPANY_LEAVE, keys, &[token, &company.to_string()]).await.map(drop)?;
+            }
+        }
+    }
+    if keys.is_empty() { Ok(()) } else { link.run::<i64>(&PLACES_FREE, &keys, &tokens).await.map(drop) }
+}
+
+/// A place of a process that died is free again after so long.
+pub(super) const PLACE_HOLDS: Duration = Duration::from_secs(60);
+const PLACES_KEPT_UP: Duration = Duration::from_secs(20);
+const MOST_AT_ONCE: usize = 256;
+
+static PLACES_KEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/places_keep.lua")));
+static PLACES_FREE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/places_free.lua")));
+static TURN_FREE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/turn_free.lua")));
+static COMPANY_LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/company_leave.lua")));

@@ -1,0 +1,355 @@
+//! A fleet of processes with one Redis. Each process is this very binary, run once more; the vendors are a sandbox in this one.
+#![cfg(feature = "redis")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by panicking")]
+
+mod support_redis;
+
+use std::time::{Duration, Instant};
+
+use ledgerkey::client::{Claim, Taken};
+use ledgerkey::redis::Redis;
+use ledgerkey::session::store::{FORMAT, Identity, Record, StoreError};
+use ledgerkey::table::Quota;
+use ledgerkey_sandbox::{Fault, Revoke, Sandbox};
+
+use self::support_redis::{Answer, Process, Server, all, until, worker};
+
+/// Not a test, but what a process of a fleet runs.
+#[test]
+fn worker() {
+    worker::run();
+}
+
+fn sandbox() -> Sandbox {
+    Sandbox::builder().real_clock().latency(Duration::from_millis(5)).start().unwrap()
+}
+
+fn fleet(server: &Server, sandbox: &Sandbox, how_many: usize) -> Vec<Process> {
+    (0..how_many).map(|_| Process::start(server, sandbox)).collect()
+}
+
+fn refused_with(sandbox: &Sandbox, code: &str) -> usize {
+    sandbox.log().iter().filter(|served| served.code.as_deref() == Some(code)).count()
+}
+
+#[test]
+fn four_processes_make_one_sign_in_and_never_four_calls_at_once() {
+    let (server, sandbox) = (Server::start(), sandbox());
+    let mut processes = fleet(&server, &sandbox, 4);
+    let monitor = server.monitor();
+    for sign_ins in 1..=2 {
+        for told in all(&mut processes, "list 13") {
+            assert_eq!((told.ok, told.warnings.len()), (13, 0), "{told:?}");
+        }
+        assert_eq!(sandbox.sign_ins(), sign_ins);
+        sandbox.revoke(Revoke::All);
+    }
+    assert_eq!(refused_with(&sandbox, "BDC_1322"), 0);
+    all(&mut processes, "close");
+    // What was sent to Redis, and what is left there.
+    let heard = monitor.heard();
+    assert!(heard.contains("ledgerkey:1:session:") && heard.to_lowercase().contains("evalsha"), "{heard:.500}");
+    for (name, secret) in sandbox.credentials() {
+        if ["PASSWORD", "KEY", "TOKEN"].iter().any(|word| name.ends_with(word)) {
+            assert!(!heard.contains(secret.as_str()), "{name} was sent to Redis");
+        }
+    }
+    for key in server.keys() {
+        let digest = key.strip_prefix("ledgerkey:1:").unwrap().split(':').nth(1).unwrap();
+        assert!(digest.len() == 32 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
+        assert!(server.command(&["PTTL", &key]).number() > 0, "{key} does not run out");
+    }
+}
+
+#[test]
+fn a_wrong_password_is_refused_once_for_each_process() {
+    let (server, sandbox) = (Server::start(), sandbox());
+    let mut processes: Vec<_> =
+        (0..2).map(|_| Process::start_with(&server, &sandbox, &[("BILL_PASSWORD", "wrong")])).collect();
+    for _ in 0..2 {
+        for told in all(&mut processes, "list 10") {
+            assert_eq!((told.ok, told.failed.get("sign-in-rejected")), (0, Some(&10)), "{told:?}");
+        }
+    }
+    assert_eq!(sandbox.sign_ins(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_who_signs_in_is_killed_another_takes_over() {
+    let (server, sandbox) = (Server::start(), sandbox());
+    let (mut first, mut second) = (Process::start(&server, &sandbox), Process::start(&server, &sandbox));
+    sandbox.order(Fault::delay("login", Duration::from_secs(120)).times(1));
+    first.order("list 1");
+    until("the sign-in has begun", Duration::from_secs(20), || sandbox.sign_ins() == 1).await;
+    second.order("list 5");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(sandbox.sign_ins(), 1, "the second waits for the first");
+    first.kill();
+    let killed = Instant::now();
+    assert_eq!(second.told().ok, 5);
+    assert!(killed.elapsed() < Duration::from_secs(33), "{:?}", killed.elapsed());
+    assert_eq!(sandbox.sign_ins(), 2);
+}
+
+#[test]
+fn without_redis_calls_go_on_and_with_it_again_sessions_are_shared() {
+    let (mut server, sandbox) = (Server::start(), sandbox());
+    let mut processes = fleet(&server, &sandbox, 2);
+    all(&mut processes, "list 3").iter().for_each(|told| assert_eq!(told.ok, 3, "{told:?}"));
+    server.stop();
+    // The store is asked again at once; the budget says so once.
+    for round in 0..3 {
+        for process in &mut processes {
+            let started = Instant::now();
+            let told = process.run("list 3");
+            assert_eq!(told.ok, 3, "{told:?}");
+            assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+            assert_eq!(told.warnings.len(), usize::from(round == 0), "{told:?}");
+        }
+    }
+    assert_eq!(sandbox.sign_ins(), 1);
+    // A session that dies now is made by each process alone, and no more than once a minute.
+    sandbox.revoke(Revoke::All);
+    for process in &mut processes {
+        let told = process.run("list 3");
+        assert_eq!((told.ok, told.warnings.len()), (3, 2), "the store says so, and the sign-in: {told:?}");
+    }
+    assert_eq!(sandbox.sign_ins(), 3);
+    sandbox.revoke(Revoke::All);
+    for process in &mut processes {
+        let told = process.run("list 3");
+        assert_eq!(told.failed.get("store"), Some(&3), "{told:?}");
+    }
+    assert_eq!(sandbox.sign_ins(), 3);
+    server.run();
+    std::thread::sleep(Duration::from_secs(1));
+    all(&mut processes, "list 9").iter().for_each(|told| assert_eq!(told.ok, 9, "{told:?}"));
+    assert_eq!(sandbox.sign_ins(), 4);
+    assert_eq!(refused_with(&sandbox, "BDC_1322"), 0);
+}
+
+#[test]
+fn sixty_a_minute_over_two_processes() {
+    let (server, sandbox) = (Server::start(), sandbox());
+    let mut processes = fleet(&server, &sandbox, 2);
+    let told = all(&mut processes, "spend 35");
+    assert_eq!(told.iter().map(|told| told.ok).sum::<usize>(), 60, "{told:?}");
+    assert_eq!(told.iter().filter_map(|told| told.failed.get("rate-limited")).sum::<usize>(), 10, "{told:?}");
+    assert_eq!(sandbox.log().iter().filter(|served| served.status == Some(429)).count(), 0);
+}
+
+#[test]
+fn two_processes_write_in_two_companies_and_none_in_the_wrong_one() {
+    let (server, sandbox) = (Server::start(), sandbox());
+    let companies = ["BEZALA_COMPANY_ID", "BEZALA_OTHER_COMPANY_ID"].map(|name| sandbox.credentials()[name].clone());
+    let mut processes = fleet(&server, &sandbox, 2);
+    for _ in 0..4 {
+        processes.iter_mut().zip(&companies).zip([12, 18]).for_each(|((process, company), calls)| {
+            process.order(&format!("write {company} {calls}"));
+        });
+        for (process, calls) in processes.iter_mut().zip([12, 18]) {
+            let told = process.told();
+            assert_eq!((told.ok, told.warnings.len()), (calls, 0), "{told:?}");
+        }
+    }
+    for (company, writes) in companies.iter().zip([32, 48]) {
+        let company: i64 = company.parse().unwrap();
+        let log = sandbox.log();
+        let written = log.iter().filter(|served| served.operation == "createCostCenter" && served.acted);
+        assert_eq!(written.filter(|served| served.company == Some(company)).count(), writes);
+    }
+    assert_eq!(sandbox.sign_ins(), 1);
+}
+
+#[test]
+fn without_redis_nothing_is_written_and_reads_go_on_where_they_are() {
+    let (mut server, sandbox) = (Server::start(), sandbox());
+    let companies = ["BEZALA_COMPANY_ID", "BEZALA_OTHER_COMPANY_ID"].map(|name| sandbox.credentials()[name].clone());
+    let mut process = Process::start(&server, &sandbox);
+    assert_eq!(process.run(&format!("write {} 2", companies[0])).ok, 2);
+    server.stop();
+    std::thread::sleep(Duration::from_secs(7));
+    let acted = sandbox.acted("createCostCenter");
+    let told = process.run(&format!("write {} 2", companies[0]));
+    assert_eq!(told.failed.get("store"), Some(&2), "{told:?}");
+    let told = process.run(&format!("read {} 3", companies[0]));
+    assert_eq!(told.ok, 3, "{told:?}");
+    let told = process.run(&format!("read {} 3", companies[1]));
+    assert_eq!(told.failed.get("wrong-company"), Some(&3), "{told:?}");
+    assert_eq!(sandbox.acted("createCostCenter"), acted);
+    server.run();
+    std::thread::sleep(Duration::from_millis(1500));
+    let told = process.run(&format!("write {} 2", companies[1]));
+    assert_eq!(told.ok, 2, "{told:?}");
+}
+
+fn claims() -> [Claim; 3] {
+    let claim = |key: &str, quota| Claim { key: key.into(), quota };
+    let minute = Duration::from_secs(60);
+    [
+        claim("places", Quota::AtOnce(2)),
+        claim("slide", Quota::Within { most: 4, per: Duration::from_secs(2), clock: false }),
+        claim("clock", Quota::Within { most: 1000, per: minute, clock: true }),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_takes_all_or_nothing_and_gives_places_back() {
+    let server = Server::start();
+    let (redis, other) = (Redis::connect(&server.url()).unwrap(), Redis::connect(&server.url()).unwrap());
+    let (one, two) = (redis.budget(), other.budget());
+    let claims = claims();
+    let take = async |budget: &dyn ledgerkey::client::SharedBudget| match budget.take(&claims).await.unwrap() {
+        Taken::Granted(lease) => Ok(lease),
+        Taken::Wait(wait) => Err(wait),
+    };
+    let started = Instant::now();
+    let (first, second) = (take(&*one).await.unwrap(), take(&*two).await.unwrap());
+    assert!(take(&*one).await.unwrap_err() < Duration::from_millis(100), "no place is free");
+    drop(first);
+    redis.close().await;
+    let third = take(&*two).await.unwrap();
+    drop((second, third));
+    other.close().await;
+    let fourth = take(&*one).await.unwrap();
+    let wait = take(&*two).await.unwrap_err();
+    let clock = server.keys().into_iter().find(|key| server.command(&["TYPE", key]).text() == "string").unwrap();
+    assert_eq!(server.command(&["GET", &clock]).text(), "4", "what was refused was counted nowhere");
+    tokio::time::sleep(wait).await;
+    take(&*two).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(2));
+    drop(fourth);
+    one.close(&claims[2], Duration::from_secs(7)).await.unwrap();
+    let wait = take(&*two).await.unwrap_err();
+    assert!(wait > Duration::from_secs(6) && wait <= Duration::from_secs(7), "{wait:?}");
+}
+
+fn identity() -> Identity {
+    Identity {
+        address: "https://vendor.example".into(),
+        way: "developer-key".into(),
+        user: "a".into(),
+        organization: None,
+        key: None,
+    }
+}
+
+fn record(id: &str) -> Record {
+    Record {
+        format: FORMAT,
+        identity: identity(),
+        id: id.into(),
+        session: "session".into(),
+        trusted: None,
+        user: None,
+        since: 1,
+        last_used: 5,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_keeps_touches_and_forgets() {
+    let server = Server::start();
+    let redis = Redis::connect(&server.url()).unwrap();
+    let (store, identity) = (redis.store(), identity());
+    let used = |millis| std::time::UNIX_EPOCH + Duration::from_millis(millis);
+    assert!(store.load(&identity).await.unwrap().is_none());
+    store.save(&identity, &record("1")).await.unwrap();
+    for (id, millis, then) in [("1", 9, 9), ("1", 7, 9), ("2", 99, 9)] {
+        store.touch(&identity, id, used(millis)).await.unwrap();
+        assert_eq!(store.load(&identity).await.unwrap().unwrap().last_used, then);
+    }
+    store.remove(&identity, "2").await.unwrap();
+    assert_eq!(store.load(&identity).await.unwrap().unwrap().id, "1");
+    store.remove(&identity, "1").await.unwrap();
+    assert!(store.load(&identity).await.unwrap().is_none());
+    // The turn to sign in passes on when it is dropped.
+    let lease = store.lease(&identity).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(400), store.lease(&identity)).await.is_err());
+    drop(lease);
+    tokio::time::timeout(Duration::from_secs(2), store.lease(&identity)).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_redis_holds_is_not_trusted() {
+    let server = Server::start();
+    let redis = Redis::connect(&server.url()).unwrap();
+    let (store, identity) = (redis.store(), identity());
+    let key = format!("ledgerkey:1:session:{}", identity.digest());
+    for nonsense in ["", "{", "[]", "{\"format\":1}", "\u{1}\u{2}"] {
+        server.command(&["HSET", &key, "record", nonsense, "used", "soon", "format", "x"]);
+        assert!(store.load(&identity).await.unwrap().is_none(), "{nonsense}");
+    }
+    store.save(&identity, &record("1")).await.unwrap();
+    server.command(&["HSET", &key, "used", "soon"]);
+    assert_eq!(store.load(&identity).await.unwrap().unwrap().last_used, 5);
+    store.touch(&identity, "1", std::time::UNIX_EPOCH + Duration::from_millis(8)).await.unwrap();
+    assert_eq!(store.load(&identity).await.unwrap().unwrap().last_used, 8);
+    let newer = record("1").write().unwrap().replace("\"format\":1", "\"format\":2");
+    server.command(&["HSET", &key, "record", &newer, "format", "2"]);
+    assert!(matches!(store.load(&identity).await, Err(StoreError::Unusable(_))));
+    assert!(matches!(store.save(&identity, &record("2")).await, Err(StoreError::Unusable(_))));
+    server.command(&["DEL", &key]);
+    server.command(&["SET", &key, "CANARY"]);
+    for error in [
+        store.load(&identity).await.map(drop).unwrap_err(),
+        store.save(&identity, &record("2")).await.unwrap_err(),
+        store.touch(&identity, "1", std::time::UNIX_EPOCH).await.unwrap_err(),
+        store.remove(&identity, "1").await.unwrap_err(),
+    ] {
+        assert!(matches!(error, StoreError::Unusable(_)), "{error}");
+        assert!(!format!("{error:?}").contains("CANARY"));
+    }
+    assert_eq!(server.command(&["GET", &key]), Answer::Text("CANARY".into()), "nothing is overwritten");
+    server.command(&["DEL", &key]);
+    server.command(&["LPUSH", &format!("ledgerkey:1:turn:{}", identity.digest()), "x"]);
+    assert!(matches!(store.lease(&identity).await, Err(StoreError::Unusable(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_not_there_costs_little() {
+    // A port that swallows what it is sent, and one that nobody listens on.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for address in [silent.local_addr().unwrap().to_string(), "127.0.0.1:1".to_owned()] {
+        let redis = Redis::connect(&format!("redis://:CANARY@{address}/0")).unwrap();
+        let (store, identity) = (redis.store(), identity());
+        let started = Instant::now();
+        let error = store.load(&identity).await.map(drop).unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        assert!(started.elapsed() < Duration::from_millis(1500), "{:?}", started.elapsed());
+        let started = Instant::now();
+        assert!(store.load(&identity).await.is_err());
+        assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
+        assert!(!format!("{error} {error:?} {redis:?} {store:?} {:?}", redis.budget()).contains("CANARY"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_company_that_is_waited_for_is_not_overtaken() {
+    let server = Server::start();
+    let fleet: Vec<Redis> = (0..3).map(|_| Redis::connect(&server.url()).unwrap()).collect();
+    let locks: Vec<_> = fleet.iter().map(Redis::companies).collect();
+    let one = locks[0].enter("user", 1).await.unwrap();
+    let also = locks[1].enter("user", 1).await.unwrap();
+    let other = locks[2].enter("user", 2);
+    let mut other = tokio::spawn({
+        let lock = locks[2].clone();
+        drop(other);
+        async move { lock.enter("user", 2).await.unwrap() }
+    });
+    tokio::time::timeout(Duration::from_secs(2), one.changed()).await.expect("told that it is wanted");
+    assert_eq!(one.standing(), ledgerkey::session::company::Standing::Wanted);
+    let newcomer = tokio::time::timeout(Duration::from_millis(500), locks[1].enter("user", 1)).await;
+    assert!(newcomer.is_err(), "a newcomer does not overtake");
+    one.leave();
+    assert!(tokio::time::timeout(Duration::from_millis(500), &mut other).await.is_err(), "one still runs");
+    drop(also);
+    let two = tokio::time::timeout(Duration::from_secs(3), other).await.unwrap().unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(300), locks[0].enter("user", 1)).await.is_err());
+    fleet[2].close().await;
+    tokio::time::timeout(Duration::from_secs(3), locks[0].enter("user", 1)).await.unwrap().unwrap();
+    until("the lost lease is known to be", Duration::from_secs(2), || {
+        two.standing() == ledgerkey::session::company::Standing::Lost
+    })
+    .await;
+}

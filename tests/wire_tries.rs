@@ -1,0 +1,285 @@
+//! How often a call goes onto the wire: once more under a new session, again after a wait that the vendor may name, never twice where that
+//! could act twice, and never too many at a time.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by panicking")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use ledgerkey::client::ClientInfo as _;
+use support::{
+    ROWS, Received, RecordingClock, Reply, Vendor, Vendors, call, calls_of, grant, is_sign_in, plain, read_call,
+    settings, success,
+};
+
+/// Refuses a session as dead, in the words of the vendor that is asked.
+fn dead(path: &str) -> Reply {
+    match path {
+        path if path.starts_with("/api/v2/") => {
+            Reply::json(200, r#"{"response_status":1,"response_data":{"error_code":"BDC_1109","error_message":"x"}}"#)
+        }
+        path if path.starts_with("/api/") => Reply::json(401, r#"{"error":"x"}"#),
+        _ => Reply::json(401, r#"[{"code":"BDC_1109","message":"x"}]"#),
+    }
+}
+
+fn shows(request: &Received, session: &str) -> bool {
+    let headers = request.headers.iter().any(|(_, value)| value == session || value == &format!("Bearer {session}"));
+    headers || request.text().ends_with(&format!("={session}")) || request.text().contains(&format!("={session}&"))
+}
+
+#[tokio::test]
+async fn the_replay_carries_the_new_session_and_the_same_call() {
+    for row in ROWS.into_iter().filter(|(_, way)| *way != "api-token") {
+        let (_, read, create) = calls_of(row.0);
+        for operation in [Some(read), create].into_iter().flatten() {
+            // Whoever acts as a partner's user has the second session, and the third after that.
+            let (old, new) = match row.1 {
+                "partner-user" => ("example-2", "example-3"),
+                _ => ("example-1", "example-2"),
+            };
+            let vendor = Vendor::granting("example", move |request| match shows(request, old) {
+                true => dead(request.path()),
+                false => success(request.path()),
+            });
+            let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
+            let connection = vendors.open(row, &plain).unwrap();
+            call(&connection, row.0, operation).await.unwrap_or_else(|error| panic!("{row:?} {operation}: {error}"));
+            let calls = vendor.calls();
+            assert_eq!(calls.len(), 2, "{row:?} {operation}: {calls:?}");
+            assert!(shows(&calls[0], old) && !shows(&calls[0], new), "{row:?} {operation}: {calls:?}");
+            assert!(shows(&calls[1], new) && !shows(&calls[1], old), "{row:?} {operation}: {calls:?}");
+            // But for the session the two are one and the same.
+            let same = |call: &Received| {
+                let headers: Vec<_> = call
+                    .own_headers()
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value.replace(new, old)))
+                    .collect();
+                (call.method.clone(), call.target.clone(), headers, call.text().replace(new, old))
+            };
+            assert_eq!(same(&calls[0]), same(&calls[1]), "{row:?} {operation}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_refused_fresh_is_not_tried_a_third_time() {
+    for row in ROWS.into_iter().filter(|(_, way)| *way != "api-token") {
+        let vendor = Vendor::granting("example", |request| dead(request.path()));
+        let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
+        let connection = vendors.open(row, &plain).unwrap();
+        let error = read_call(&connection, row.0).await.unwrap_err();
+        assert_eq!((error.kind(), vendor.calls().len()), ("vendor", 2), "{row:?}: {error}");
+    }
+}
+
+/// Refuses every other call, with these statuses in turn and this header, and lets the others pass.
+fn busy(statuses: &'static [u16], retry_after: &'static str) -> Vendor {
+    let calls = AtomicUsize::new(0);
+    Vendor::granting("example", move |request| match calls.fetch_add(1, Ordering::SeqCst) {
+        call if call % 2 == 0 => {
+            Reply::bytes(statuses[call / 2 % statuses.len()], &[("retry-after", retry_after)], Vec::new())
+        }
+        _ => success(request.path()),
+    })
+}
+
+/// A row for each API.
+const ONE_EACH: [(&str, &str); 5] = [ROWS[0], ROWS[2], ROWS[5], ROWS[6], ROWS[9]];
+
+#[tokio::test]
+async fn retry_after_is_honoured_and_capped() {
+    let longest = settings(&RecordingClock::new()).policy.longest_back_off;
+    for (said, expected) in [("7", Duration::from_secs(7)), ("86400", longest), ("18446744073709551615", longest)] {
+        // A 503 tells nothing of a call that is not known to be safe to send again; all of these read.
+        let (vendor, clock) = (busy(&[429, 503], said), RecordingClock::new());
+        let vendors = Vendors::at(&vendor.url(), &settings(&clock));
+        for row in ROWS {
+            for _ in 0..2 {
+                let (slept, sent) = (clock.sleeps().len(), vendor.calls().len());
+                read_call(&vendors.open(row, &plain).unwrap(), row.0).await.unwrap();
+                assert_eq!(clock.sleeps()[slept..], [expected], "{row:?} {said}");
+                assert_eq!(vendor.calls().len() - sent, 2, "{row:?} {said}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn retry_after_may_be_a_date() {
+    let longest = settings(&RecordingClock::new()).policy.longest_back_off;
+    for row in ONE_EACH {
+        // The recording clock stands at 08:49:37.
+        for (said, expected) in
+            [("Sun, 06 Nov 1994 08:50:07 GMT", Duration::from_secs(30)), ("Mon, 07 Nov 1994 08:49:37 GMT", longest)]
+        {
+            let (vendor, clock) = (busy(&[429], said), RecordingClock::new());
+            let connection = Vendors::at(&vendor.url(), &settings(&clock)).open(row, &plain).unwrap();
+            read_call(&connection, row.0).await.unwrap();
+            assert_eq!((clock.sleeps(), vendor.calls().len()), (vec![expected], 2), "{row:?} {said}");
+        }
+    }
+    // What cannot be read, or has passed, is as if it were not there: the wait is our own, of up to a second.
+    for said in ["soon", "-3", "Sun, 06 Nov 1994 08:00:00 GMT", ""] {
+        let (vendor, clock) = (busy(&[429], said), RecordingClock::new());
+        let connection = Vendors::at(&vendor.url(), &settings(&clock)).open(ROWS[0], &plain).unwrap();
+        read_call(&connection, ROWS[0].0).await.unwrap();
+        assert!(matches!(clock.sleeps()[..], [wait] if wait <= Duration::from_secs(1)), "{said}: {:?}", clock.sleeps());
+    }
+}
+
+/// What the vendor does with every call, and how the call ends for one that reads and for one that creates.
+#[tokio::test]
+async fn a_call_is_sent_so_many_times_and_one_that_creates_only_if_the_vendor_did_not_act() {
+    let cases = [
+        (Reply::json(429, "[]"), ("rate-limited", 3), ("rate-limited", 3)),
+        (Reply::json(503, ""), ("vendor", 3), ("ambiguous", 1)),
+        (Reply::json(500, "[]"), ("vendor", 3), ("ambiguous", 1)),
+        (Reply::Cut(Vec::new()), ("network", 3), ("ambiguous", 1)),
+        (Reply::Cut(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec()), ("network", 3), ("ambiguous", 1)),
+        (Reply::Cut(b"HTTP/1.1 2".to_vec()), ("network", 3), ("ambiguous", 1)),
+        (Reply::json(400, "[]"), ("vendor", 1), ("vendor", 1)),
+    ];
+    for (reply, reads, creates) in cases {
+        let answer = reply.clone();
+        let vendor = Vendor::granting("example", move |_| answer.clone());
+        let clock = RecordingClock::new();
+        let mut settings = settings(&clock);
+        settings.policy.tries = 3;
+        let vendors = Vendors::at(&vendor.url(), &settings);
+        for row in ROWS {
+            let (_, read, create) = calls_of(row.0);
+            for (operation, (kind, sends)) in [(Some(read), reads), (create, creates)] {
+                let Some(operation) = operation else { continue };
+                let (slept, sent) = (clock.sleeps().len(), vendor.calls().len());
+                let connection = vendors.open(row, &plain).unwrap();
+                let error = call(&connection, row.0, operation).await.unwrap_err();
+                let case = format!("{row:?} {operation} {reply:?}: {error}");
+                assert_eq!((error.kind(), vendor.calls().len() - sent), (kind, sends), "{case}");
+                let waits = clock.sleeps().split_off(slept);
+                assert_eq!(waits.len(), sends - 1, "{case}");
+                // Anything up to a second, and up to twice that before the next.
+                let bounds = [1, 2].map(Duration::from_secs);
+                assert!(waits.iter().zip(bounds).all(|(wait, bound)| *wait <= bound), "{case}: {waits:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn on_a_timeout_a_call_that_creates_is_not_sent_again() {
+    for row in ROWS {
+        let (_, read, create) = calls_of(row.0);
+        for (operation, kind, sends) in [(Some(read), "timeout", 3), (create, "ambiguous", 1)] {
+            let Some(operation) = operation else { continue };
+            let vendor = Vendor::granting("example", |_| Reply::Silence);
+            let clock = RecordingClock::new();
+            let mut settings = settings(&clock);
+            settings.policy.tries = 3;
+            let connection = Vendors::at(&vendor.url(), &settings).open(row, &plain).unwrap();
+            let sign_ins = match row.1 {
+                "api-token" => 0,
+                "partner-user" => 2,
+                _ => 1,
+            };
+            let attempt = settings.policy.attempt;
+            let out_of_patience = async {
+                for sent in 1..=sends {
+                    vendor.arrived(sign_ins + sent).await;
+                    clock.advance(attempt);
+                }
+            };
+            let (outcome, ()) = futures_util::join!(call(&connection, row.0, operation), out_of_patience);
+            let error = outcome.unwrap_err();
+            assert_eq!((error.kind(), vendor.calls().len()), (kind, sends), "{row:?} {operation}: {error}");
+        }
+    }
+}
+
+/// A vendor that answers calls only once it has been told to, and counts how many of each session are there at a time.
+struct Crowd {
+    vendor: Vendor,
+    state: Arc<(Mutex<State>, Condvar)>,
+}
+
+#[derive(Default)]
+struct State {
+    open: bool,
+    here: HashMap<String, usize>,
+    most: HashMap<String, usize>,
+}
+
+impl Crowd {
+    /// Its sessions bear the name of the organization that they are for.
+    fn gather() -> Self {
+        let state = Arc::<(Mutex<State>, Condvar)>::default();
+        let (lock, serving) = (state.clone(), AtomicUsize::new(0));
+        let vendor = Vendor::start(move |request| {
+            if is_sign_in(request.path()) {
+                serving.fetch_add(1, Ordering::SeqCst);
+                return grant(request.path(), request.json()["organizationId"].as_str().unwrap());
+            }
+            let session = request.header("sessionid").unwrap().to_owned();
+            let (state, opened) = &*lock;
+            let mut held = state.lock().unwrap();
+            let here = held.here.entry(session.clone()).or_default();
+            *here += 1;
+            let here = *here;
+            let most = held.most.entry(session.clone()).or_default();
+            *most = here.max(*most);
+            let mut held = opened.wait_while(held, |state| !state.open && session != "fence").unwrap();
+            *held.here.get_mut(&session).unwrap() -= 1;
+            success(request.path())
+        });
+        Self { vendor, state }
+    }
+
+    fn open(&self) {
+        self.state.0.lock().unwrap().open = true;
+        self.state.1.notify_all();
+    }
+
+    fn most(&self, session: &str) -> usize {
+        self.state.0.lock().unwrap().most[session]
+    }
+}
+
+#[tokio::test]
+async fn three_at_a_time_for_each_organization_of_a_key() {
+    let crowd = Crowd::gather();
+    let vendors = Vendors::at(&crowd.vendor.url(), &settings(&RecordingClock::new()));
+    let open = |organization: &'static str| {
+        let keys = move |name| if name == "organization" { organization.to_owned() } else { plain(name) };
+        vendors.organization(("bill", "developer-key"), &keys).unwrap()
+    };
+    // Two values for the one organization: they share its places.
+    let callers = [open("one"), open("one"), open("two")];
+    for organization in &callers {
+        organization.session().acquire().await.unwrap();
+    }
+    let signed_in = crowd.vendor.received().len();
+    let mut calls = Vec::new();
+    for organization in callers.iter().cycle().take(24) {
+        let connection = organization.api().inner().clone();
+        calls.push(tokio::spawn(async move { read_call(&connection, "bill").await }));
+    }
+    crowd.vendor.arrived(signed_in + 6).await;
+    // A third organization's calls pass meanwhile: all that was ready to be sent before them has been sent.
+    let fence = open("fence");
+    for _ in 0..3 {
+        read_call(fence.api().inner(), "bill").await.unwrap();
+    }
+    assert_eq!(crowd.vendor.received().len(), signed_in + 6 + 1 + 3);
+    assert_eq!((crowd.most("one"), crowd.most("two")), (3, 3));
+    crowd.open();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!((crowd.most("one"), crowd.most("two")), (3, 3));
+    assert_eq!(crowd.vendor.received().len(), signed_in + 24 + 1 + 3);
+}
