@@ -1,5 +1,7 @@
 //! What a member of a pool costs in memory, counted by the allocator. One test, for all threads count together.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by panicking")]
+
 use std::alloc::System;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -26,14 +26,10 @@ fn redirect(status: u16, location: &str) -> Reply {
 
 /// A vendor that answers `which` paths with a redirect.
 fn redirecting(status: u16, location: String, which: fn(&str) -> bool) -> Vendor {
-    Vendor::granting_unless(
-        "example-session",
-        move |path| which(path),
-        move |request| match which(request.path()) {
-            true => redirect(status, &location),
-            false => support::success(request.path()),
-        },
-    )
+    Vendor::granting_unless("example-session", which, move |request| match which(request.path()) {
+        true => redirect(status, &location),
+        false => support::success(request.path()),
+    })
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 //! What is particular to a vendor: MFA and its memory, one session on two APIs, roles, uploads.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -172,6 +172,27 @@ async fn a_call_is_sent_so_many_times_and_one_that_creates_only_if_the_vendor_di
 }
 
 #[tokio::test]
+async fn a_call_is_tried_as_often_as_the_policy_says_and_the_waits_keep_their_bounds() {
+    let replies = [(ROWS[0], Reply::json(503, "")), (ROWS[9], Reply::json(429, "")), (ROWS[2], Reply::json(502, ""))];
+    for (row, reply) in replies {
+        for tries in [0, 1, 2, 6] {
+            let (answer, clock) = (reply.clone(), RecordingClock::new());
+            let vendor = Vendor::granting("example", move |_| answer.clone());
+            let mut settings = settings(&clock);
+            settings.policy.tries = tries;
+            settings.policy.longest_back_off = Duration::from_secs(5);
+            let connection = Vendors::at(&vendor.url(), &settings).open(row, &plain).unwrap();
+            read_call(&connection, row.0).await.unwrap_err();
+            assert_eq!(vendor.calls().len(), tries.max(1) as usize, "{row:?} {tries}");
+            let waits = clock.sleeps();
+            assert_eq!(waits.len() + 1, vendor.calls().len(), "{row:?} {tries}");
+            let bounds = [1, 2, 4, 5, 5].map(Duration::from_secs);
+            assert!(waits.iter().zip(bounds).all(|(wait, bound)| *wait <= bound), "{row:?}: {waits:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn on_a_timeout_a_call_that_creates_is_not_sent_again() {
     for row in ROWS {
         let (_, read, create) = calls_of(row.0);
@@ -224,7 +245,9 @@ impl Crowd {
                 serving.fetch_add(1, Ordering::SeqCst);
                 return grant(request.path(), request.json()["organizationId"].as_str().unwrap());
             }
-            let session = request.header("sessionid").unwrap().to_owned();
+            let in_form =
+                || request.form().into_iter().find(|(name, _)| name == "sessionId").map(|(_, session)| session);
+            let session = request.header("sessionid").map(str::to_owned).or_else(in_form).unwrap();
             let (state, opened) = &*lock;
             let mut held = state.lock().unwrap();
             let here = held.here.entry(session.clone()).or_default();
@@ -264,9 +287,12 @@ async fn three_at_a_time_for_each_organization_of_a_key() {
     }
     let signed_in = crowd.vendor.received().len();
     let mut calls = Vec::new();
-    for organization in callers.iter().cycle().take(24) {
-        let connection = organization.api().inner().clone();
-        calls.push(tokio::spawn(async move { read_call(&connection, "bill").await }));
+    // Both APIs of an organization take their places from the same three.
+    for organization in callers.iter().cycle().take(12) {
+        let (v3, v2) = (organization.api().inner().clone(), organization.v2().inner().clone());
+        for (connection, api) in [(v3, "bill"), (v2, "bill-v2")] {
+            calls.push(tokio::spawn(async move { read_call(&connection, api).await }));
+        }
     }
     crowd.vendor.arrived(signed_in + 6).await;
     // A third organization's calls pass meanwhile: all that was ready to be sent before them has been sent.

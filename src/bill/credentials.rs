@@ -244,7 +244,8 @@ impl PartnerUser {
         check_credential("organization id", &self.organization_id)?;
         let account = account(&self.dev_key, &self.organization_id)?;
         let dev_key = self.dev_key.clone();
-        let secrets = vec![dev_key.clone()];
+        // The partner's too: whoever signs in as a user is known by both.
+        let secrets = partner.told().into_iter().chain([dev_key.clone()]).collect();
         let connections = connections(bill, &account, secrets);
         let memory = Memory::default();
         let (user, of) = (self.user_id.clone(), self.organization_id.clone());

@@ -25,8 +25,10 @@ use crate::session::pool::{Census, Pool};
 #[derive(Clone)]
 pub struct Organizations(Arc<Shared>);
 
+type Open = dyn Fn(&str) -> Result<Organization, Error> + Send + Sync;
+
 struct Shared {
-    open: Box<dyn Fn(&str) -> Result<Organization, Error> + Send + Sync>,
+    open: Box<Open>,
     pool: Pool,
     members: Mutex<Members>,
 }

@@ -67,6 +67,12 @@ impl Arguments {
         self.params.iter().find(|(param, _)| param == name).map(|(_, value)| value.as_str())
     }
 
+    /// A field of the form, whether it was given as a parameter or in the body.
+    fn text_of(&self, field: &str) -> Option<String> {
+        let in_body = || self.body.as_ref().and_then(|body| body.get(field)).map(text);
+        self.get(field).map(str::to_owned).or_else(in_body)
+    }
+
     fn set(&mut self, name: &str, value: String) {
         self.params.retain(|(param, _)| param != name);
         self.params.push((name.to_owned(), value));
@@ -146,9 +152,19 @@ impl Connection {
     pub fn pages(&self, operation: &'static Operation, mut arguments: Arguments) -> Result<Pages, Error> {
         let paging =
             operation.paging.as_ref().ok_or_else(|| Error::config(format!("{} has no pages", operation.id)))?;
+        let inside = match paging.style {
+            PagingStyle::Offset(Some(field)) => arguments.text_of(field),
+            _ => None,
+        };
+        let inside: Value = inside.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         let most = paging.size.map_or(paging.most, |size| {
-            let asked = arguments.get(size).and_then(|size| size.parse().ok()).unwrap_or(paging.most);
-            if !matches!(paging.style, PagingStyle::Offset(_)) {
+            let asked = arguments.get(size).and_then(|size| size.parse().ok());
+            let asked =
+                asked.or_else(|| inside.get(size).and_then(Value::as_u64).and_then(|size| u32::try_from(size).ok()));
+            // A page larger than the vendor makes would come back short, and pass for the last.
+            let asked = asked.unwrap_or(paging.most).clamp(1, paging.most);
+            arguments.params.retain(|(name, _)| name != size);
+            if !matches!(paging.style, PagingStyle::Offset(Some(_))) {
                 arguments.set(size, asked.to_string());
             }
             asked
@@ -232,10 +248,7 @@ impl Pages {
             arguments.set(self.paging.into, at.to_string());
             return Ok(());
         };
-        let given = arguments
-            .get(field)
-            .map(str::to_owned)
-            .or_else(|| arguments.body.as_ref().and_then(|body| body.get(field)).map(text));
+        let given = arguments.text_of(field);
         let mut object: serde_json::Map<String, Value> = match given {
             Some(given) => serde_json::from_str(&given)
                 .map_err(|_| Error::config(format!("{field} must be a JSON object, as text")))?,

@@ -31,8 +31,7 @@ impl CompanyLock for RedisCompanies {
     fn enter<'a>(&'a self, user: &'a str, company: i64) -> Storing<'a, Arc<dyn CompanyLease>> {
         Box::pin(async move {
             let running = key("company", user);
-            let keys =
-                [running.clone(), format!("{running}:at"), format!("{running}:line"), format!("{running}:seen")];
+            let keys = [running.clone(), format!("{running}:at"), format!("{running}:line"), format!("{running}:seen")];
             let hold = self.holds.hold(token(), Kind::Company(keys.clone(), company));
             let (company, lasts, seen) =
                 (company.to_string(), HOLDS.as_millis().to_string(), BELIEVED.as_millis().to_string());
@@ -45,7 +44,8 @@ impl CompanyLock for RedisCompanies {
                 tokio::time::sleep(Duration::from_millis(rand::random_range(20..=120))).await;
             };
             hold.keep();
-            let standing = Arc::new(Standings { good_until: Mutex::new(asked + GOOD), told: watch::channel(Standing::Held).0 });
+            let standing =
+                Arc::new(Standings { good_until: Mutex::new(asked + GOOD), told: watch::channel(Standing::Held).0 });
             let kept_up = tokio::spawn(keep_up(self.link.clone(), keys, hold.token().to_owned(), standing.clone()));
             let lease = RedisLease { standing, kept_up: kept_up.abort_handle(), hold: Mutex::new(Some(hold)) };
             Ok(Arc::new(lease) as Arc<dyn CompanyLease>)

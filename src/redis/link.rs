@@ -16,7 +16,8 @@ pub(super) struct Link {
     /// Host and port, for words.
     place: String,
     state: tokio::sync::Mutex<State>,
-    failed: Mutex<Option<Instant>>,
+    /// When Redis failed the last time, and how.
+    failed: Mutex<Option<(Instant, StoreError)>>,
 }
 
 #[derive(Default)]
@@ -32,7 +33,11 @@ impl Link {
         let parsed = Url::parse(url.trim()).map_err(|_| Error::config(FORM))?;
         match parsed.scheme() {
             "redis" => {}
-            "rediss" => return Err(Error::config("TLS to Redis is not supported: use redis:// within a network that is yours")),
+            "rediss" => {
+                return Err(Error::config(
+                    "TLS to Redis is not supported: use redis:// within a network that is yours",
+                ));
+            }
             _ => return Err(Error::config(FORM)),
         }
         let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or_else(|| Error::config(FORM))?;
@@ -45,9 +50,8 @@ impl Link {
         }
         let place = format!("{host}:{}", parsed.port().unwrap_or(6379));
         let client = Client::open(parsed.as_str()).map_err(|_| Error::config(FORM))?;
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
         Ok(Self { client, config, place, state: tokio::sync::Mutex::default(), failed: Mutex::default() })
     }
 
@@ -86,8 +90,7 @@ impl Link {
             drop(state);
             // A connection that had been left lying may be found broken: that is no word on Redis yet.
             if !again || error.is_timeout() {
-                self.note_failure();
-                return Err(self.away(&error));
+                return Err(self.failed(self.away(&error)));
             }
             again = false;
         }
@@ -107,25 +110,20 @@ impl Link {
                 state.connection = Some(connection.clone());
                 Ok((state.number, connection))
             }
-            Err(error) => {
-                self.note_failure();
-                Err(if is_broken(&error) { self.away(&error) } else { self.refused(&error) })
-            }
+            Err(error) => Err(self.failed(if is_broken(&error) { self.away(&error) } else { self.refused(&error) })),
         }
     }
 
     fn check_pause(&self) -> Result<(), StoreError> {
-        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        match failed {
-            Some(at) if at.elapsed() < PAUSE => {
-                Err(StoreError::Unavailable(format!("Redis at {} failed a moment ago", self.place)))
-            }
+        match &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((at, error)) if at.elapsed() < PAUSE => Err(error.clone()),
             _ => Ok(()),
         }
     }
 
-    fn note_failure(&self) {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    fn failed(&self, error: StoreError) -> StoreError {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), error.clone()));
+        error
     }
 
     fn away(&self, error: &RedisError) -> StoreError {
@@ -171,7 +169,9 @@ mod tests {
 
     #[test]
     fn an_address_is_checked_and_never_repeated() {
-        for good in ["redis://127.0.0.1:6379/0", "redis://localhost", "redis://u:p@redis.example:1/15", "redis://[::1]:7/"] {
+        for good in
+            ["redis://127.0.0.1:6379/0", "redis://localhost", "redis://u:p@redis.example:1/15", "redis://[::1]:7/"]
+        {
             assert!(Link::new(good).is_ok(), "{good}");
         }
         for bad in [

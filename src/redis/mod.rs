@@ -52,8 +52,9 @@ mod link;
 mod store;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use ::redis::Script;
 use sha2::{Digest as _, Sha256};
 
 use self::budget::RedisBudget;
@@ -107,6 +108,14 @@ impl Redis {
         settings.companies = Some(self.companies());
     }
 
+    /// Asks whether Redis is there and takes this user and password: for a start that should rather fail than go on alone.
+    ///
+    /// # Errors
+    /// `store`, in words for people.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.link.run::<i64>(&PING, NOTHING, NOTHING).await.map(drop).map_err(|error| Error::Store(error.to_string()))
+    }
+
     /// Gives back everything that is held, and waits until Redis knows, two seconds at most: for the end of a process whose calls
     /// are over. Calls that still run lose their places; a write in a Bezala company is refused from then on until the company is entered anew.
     pub async fn close(&self) {
@@ -133,3 +142,8 @@ fn token() -> String {
 
 /// With the version of what is stored: another one would have other keys.
 const PREFIX: &str = "ledgerkey:1:";
+
+const NOTHING: &[&str] = &[];
+
+/// A script like the others, so that whoever may connect but not run scripts is found out.
+static PING: LazyLock<Script> = LazyLock::new(|| Script::new("return 1"));

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::holds::{Hold, Holds, Kind};
 use super::link::Link;
-use super::{PREFIX, token};
+use super::{NOTHING, PREFIX, token};
 use crate::session::store::{FORMAT, Identity, Lease, Record, Store, StoreError, Storing, millis};
 
 pub(super) struct RedisStore {
@@ -112,8 +112,6 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// If the process that is signing in dies, another may after so long.
 const TURN_HOLDS: Duration = Duration::from_secs(30);
 const TURN_KEPT_UP: Duration = Duration::from_secs(10);
-
-const NOTHING: &[&str] = &[];
 
 static LOAD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/session_load.lua")));
 static SAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/session_save.lua")));

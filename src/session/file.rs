@@ -138,7 +138,7 @@ impl FileStore {
         let path = self.beside(what);
         private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
             .open(&path)
-            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))
+            .map_err(|error| self.failed(&format!("needs {} beside it", path.display()), &error))
     }
 
     /// A hidden name beside the file's own.

@@ -8,10 +8,12 @@ pub mod clock;
 pub mod company;
 pub mod file;
 pub mod grant;
+#[cfg_attr(not(feature = "bill"), allow(dead_code, reason = "only BILL's sessions idle out"))]
 pub mod pool;
 mod renewal;
 pub mod state;
 pub mod store;
+#[cfg_attr(not(feature = "bill"), allow(dead_code, reason = "only BILL's sessions idle out"))]
 pub mod warm;
 
 use std::fmt;
@@ -210,6 +212,17 @@ impl Session {
         live.touch(now);
         if let (Some(keeper), Some(id), Some(idle)) = (&self.0.keeper, &live.id, self.0.terms.idle) {
             keeper.used(id, now, idle);
+        }
+    }
+
+    /// Tells the store when the session was last used. A store is told of that now and then on its own; a program that ends soon calls this
+    /// before it does, so that the next one knows. Does nothing without a store.
+    pub async fn settle(&self) {
+        let live = self.0.live.load_full();
+        if let (Some(keeper), Some(live)) = (&self.0.keeper, live)
+            && let Some(id) = &live.id
+        {
+            keeper.settle(id, std::time::UNIX_EPOCH + Duration::from_millis(live.last_used())).await;
         }
     }
 

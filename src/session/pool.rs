@@ -36,7 +36,6 @@ impl Pool {
         self.0.capacity.store(capacity, Ordering::Relaxed);
     }
 
-
     /// Gives a session a seat, for good.
     pub(crate) fn seat(&self, session: &Session) {
         let _ = session.0.seat.set(Arc::downgrade(&self.0));

@@ -178,6 +178,13 @@ impl Keeper {
         });
     }
 
+    /// Tells the store of the last use, now.
+    pub(super) async fn settle(&self, id: &str, last_used: SystemTime) {
+        if let Err(error) = self.0.store.touch(&self.0.identity, id, last_used).await {
+            self.0.note_away(&error);
+        }
+    }
+
     pub(super) async fn forget(&self, id: &str) {
         if let Err(error) = self.0.store.remove(&self.0.identity, id).await {
             self.0.note_away(&error);

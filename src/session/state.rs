@@ -48,7 +48,7 @@ impl Live {
 
     /// How long no call has completed. Zero if the clock has gone back.
     pub fn idle(&self, now: SystemTime) -> Duration {
-        Duration::from_millis(millis(now).saturating_sub(self.last_used()))
+        Duration::from_millis(millis(now).saturating_sub(self.last_used.load(Ordering::Relaxed)))
     }
 
     /// Whether the session is MFA-trusted, as far as the vendor has said.

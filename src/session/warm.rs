@@ -93,11 +93,13 @@ async fn keep(session: Session, touch: Touch, at: Duration, longest: Duration) {
     let clock = session.0.clock.clone();
     let mut usage = Usage { real: clock.now(), seen: 0 };
     // Held between the touches: so a pool sees that the session is in use.
-    let mut held: Option<Arc<Live>>;
+    let mut held: Option<Arc<Live>> = None;
     loop {
-        held = session.at_hand();
-        let (now, refused) = (clock.now(), session.status().refused);
+        // Of one that has died since, too, as when the machine slept.
         usage.note(held.as_deref());
+        held = session.at_hand();
+        usage.note(held.as_deref());
+        let (now, refused) = (clock.now(), session.status().refused);
         let idle = held.as_ref().map(|live| live.idle(now));
         let wait = match next(refused, idle, usage.quiet(now), at, longest) {
             Next::Stop => break,

@@ -58,7 +58,7 @@ impl Hide {
         text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect()
     }
 
-    fn told(&self) -> Vec<Secret> {
+    pub(crate) fn told(&self) -> Vec<Secret> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -90,6 +90,12 @@ impl Connection {
         self.0.hide.learn(secret);
     }
 
+    /// What is taken out of the vendor's words.
+    #[cfg(feature = "bill")]
+    pub(crate) fn told(&self) -> Vec<Secret> {
+        self.0.hide.told()
+    }
+
     /// The base address, without a slash at the end.
     pub fn base(&self) -> &str {
         self.0.wire.base()

@@ -44,9 +44,12 @@ pub(crate) struct Pacer {
     gauges: Mutex<Gauges>,
 }
 
+type Counted = (Arc<Gauge>, Arc<Claim>);
+
 #[derive(Debug, Default)]
 struct Gauges {
-    by_account: HashMap<(&'static str, Vec<String>), (Arc<Gauge>, Arc<Claim>)>,
+    /// By the limit's name and the account's parts.
+    by_account: HashMap<(&'static str, Vec<String>), Counted>,
     /// How many there are when those that nobody needs any more are looked for.
     look_at: usize,
 }

@@ -67,6 +67,9 @@ impl Response {
             Payload::Whole(bytes) => bytes,
             Payload::Stream(..) => &[],
         };
+        if is_list_for_object::<T>(body) {
+            return Err(self.misfit::<T>(body));
+        }
         // The common case pays nothing for the path.
         serde_json::from_slice(body).map_err(|_| self.misfit::<T>(body))
     }
@@ -91,6 +94,9 @@ pub(crate) fn mismatch<T: DeserializeOwned>(body: &[u8]) -> Option<Mismatch> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Some(Mismatch { path: ".".into(), detail: "the body is empty".into() });
     }
+    if is_list_for_object::<T>(body) {
+        return Some(Mismatch { path: ".".into(), detail: "invalid type: sequence, expected an object".into() });
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let error = match serde_path_to_error::deserialize::<_, T>(&mut json) {
         Ok(_) => {
@@ -101,6 +107,17 @@ pub(crate) fn mismatch<T: DeserializeOwned>(body: &[u8]) -> Option<Mismatch> {
     };
     let path = error.path().to_string();
     Some(Mismatch { detail: describe(error.inner()), path })
+}
+
+/// Whether the body is a list and `T` an object: serde reads a list into an object field by field, and `[]` would pass as an answer without
+/// rows. What `T` is, it tells by what it says of an empty object and of a number (which only a value of any kind takes).
+fn is_list_for_object<T: DeserializeOwned>(body: &[u8]) -> bool {
+    let is_list = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let takes_objects = || match serde_json::from_slice::<T>(b"{}") {
+        Ok(_) => true,
+        Err(error) => !error.to_string().starts_with("invalid type: map"),
+    };
+    is_list && takes_objects() && serde_json::from_slice::<T>(b"0").is_err()
 }
 
 /// serde's words quote the value that did not fit, which may be anything, a session for one. Only the kind of it is kept.
@@ -161,6 +178,8 @@ mod tests {
         assert_eq!(told(r#"{"rows":[{}]}"#), "at `rows[0]`: missing field `id`");
         assert_eq!(told("<html>"), "at `.`: not JSON (line 1, column 1)");
         assert_eq!(told(r#"{"rows":["#), "at `rows`: the JSON breaks off");
+        assert_eq!(told("[]"), "at `.`: invalid type: sequence, expected an object");
+        assert!(mismatch::<Vec<u32>>(b"[1]").is_none() && mismatch::<serde_json::Value>(b"[1]").is_none());
         assert_eq!(told(" "), "at `.`: the body is empty");
         assert_eq!(told(r#"{"rows":[]} x"#), "at `.`: not JSON (line 1, column 13)");
     }

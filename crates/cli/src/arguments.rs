@@ -96,4 +96,5 @@ Credentials, by environment:
 Addresses: LEDGERKEY_BILL_URL and LEDGERKEY_BILL_V2_URL (BILL's sandbox by default), LEDGERKEY_BEZALA_URL.
 LEDGERKEY_LOG or RUST_LOG: what is logged to stderr, such as `ledgerkey=debug`; nothing by default.
 LEDGERKEY_STORE: where sessions are kept. `memory`, the default: for one run, and ended with it. `file:PATH`: for the runs that follow and
-those beside them, which share it; the file is this user's alone (mode 0600), and nothing in it is encrypted.";
+those beside them, which share it; the file is this user's alone (mode 0600), and nothing in it is encrypted. `redis://HOST:PORT/DB`: for runs on other machines too, with
+the vendors' limits counted together.";

@@ -18,18 +18,23 @@ use crate::{drift, operations, output, store, upload};
 
 pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
     let mut settings = Settings::default();
-    settings.store = store::from_environment()?;
+    let place = store::from_environment()?;
+    place.join(&mut settings).await?;
     let shared = settings.store.is_some();
     let api = access::api(&call.api)?;
     let operation = operations::find(api, &call.operation)?;
     let body = call.body.as_deref().map(read_body).transpose()?;
-    let (connection, door) = open(api, operation, call, body.as_ref(), settings)?;
-    let outcome = answer(call, operation, &connection, body).await;
+    let (connection, door) = open(api, operation, call, body.as_ref().map(|(_, json)| json), settings)?;
+    let outcome = answer(call, operation, &connection, body.map(|(text, _)| text)).await;
+    if let Some(session) = connection.session() {
+        session.settle().await;
+    }
     // A stored session is for the next run.
     if let Some(door) = door.filter(|_| !shared) {
         // One in memory is of no use to anybody else. Whether the vendor hears of its end is not worth a failure, nor a long wait.
         let _ = tokio::time::timeout(SIGN_OUT, door.sign_out()).await;
     }
+    place.leave().await;
     let fits = outcome?;
     Ok(if fits || !call.strict { ExitCode::SUCCESS } else { ExitCode::from(MISFIT) })
 }
@@ -42,7 +47,8 @@ fn look_up(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-fn read_body(text: &str) -> Result<Value, Failure> {
+/// The body as it was given, whose numbers keep their digits, and as JSON.
+fn read_body(text: &str) -> Result<(String, Value), Failure> {
     let unreadable = |error: std::io::Error| Failure::config(format!("--body: {text} cannot be read: {error}"));
     let text = match text.strip_prefix('@') {
         None => text.to_owned(),
@@ -54,9 +60,10 @@ fn read_body(text: &str) -> Result<Value, Failure> {
         Some(path) => std::fs::read_to_string(path).map_err(unreadable)?,
     };
     // serde's words could quote the body.
-    serde_json::from_str(&text).map_err(|error| {
+    let json = serde_json::from_str(&text).map_err(|error| {
         Failure::config(format!("--body is not JSON (line {}, column {})", error.line(), error.column()))
-    })
+    })?;
+    Ok((text, json))
 }
 
 /// A connection for the operation: under a session, unless it needs none.
@@ -88,7 +95,7 @@ async fn answer(
     call: &Call,
     operation: &'static Operation,
     connection: &Connection,
-    body: Option<Value>,
+    body: Option<String>,
 ) -> Result<bool, Failure> {
     if upload::is_upload(operation) {
         output::line(&upload::send(call, connection).await?)?;
@@ -99,7 +106,7 @@ async fn answer(
         arguments = arguments.param(name, value);
     }
     if let Some(body) = body {
-        arguments = arguments.body(body);
+        arguments = arguments.body_text(body)?;
     }
     if call.all {
         return all_pages(operation, connection, arguments).await;

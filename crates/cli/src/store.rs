@@ -1,29 +1,69 @@
-//! Where sessions are kept, by `LEDGERKEY_STORE`: for this run alone, or for the runs that follow as well.
+//! Where sessions are kept, by `LEDGERKEY_STORE`: for this run alone, or for others as well.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
+use ledgerkey::client::Settings;
 use ledgerkey::session::file::FileStore;
 use ledgerkey::session::store::Store;
 
 use crate::failure::Failure;
 
-/// The store that the environment names; none where sessions are kept in memory.
+/// A place for sessions.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// This run alone.
+    Memory,
+    /// What the runs that share it hold in common.
+    Shared(Arc<dyn Store>),
+    /// The same for runs on other machines, with the vendors' limits and the company beside it.
+    #[cfg(feature = "redis")]
+    Redis(ledgerkey::redis::Redis),
+}
+
+/// The place that the environment names.
 ///
 /// # Errors
 /// `config` if the value names none, or a file in a directory that is not there.
-pub(crate) fn from_environment() -> Result<Option<Arc<dyn Store>>, Failure> {
-    std::env::var_os("LEDGERKEY_STORE").map_or(Ok(None), |value| named(&value))
+pub(crate) fn from_environment() -> Result<Place, Failure> {
+    std::env::var_os("LEDGERKEY_STORE").map_or(Ok(Place::Memory), |value| named(&value))
 }
 
-fn named(value: &OsStr) -> Result<Option<Arc<dyn Store>>, Failure> {
+impl Place {
+    /// Keeps there what is made with these settings.
+    ///
+    /// # Errors
+    /// `store` if nobody answers at the address: the library would go on alone, and every run would leave a session behind.
+    pub(crate) async fn join(&self, settings: &mut Settings) -> Result<(), Failure> {
+        match self {
+            Self::Memory => {}
+            Self::Shared(store) => settings.store = Some(store.clone()),
+            #[cfg(feature = "redis")]
+            Self::Redis(redis) => {
+                redis.ping().await?;
+                redis.join(settings);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back what the run held: the next one need not wait until it runs out.
+    pub(crate) async fn leave(&self) {
+        #[cfg(feature = "redis")]
+        if let Self::Redis(redis) = self {
+            redis.close().await;
+        }
+    }
+}
+
+fn named(value: &OsStr) -> Result<Place, Failure> {
     // The value is not repeated: an address may hold a password.
     let text = value.to_str().ok_or_else(|| Failure::config("LEDGERKEY_STORE is not UTF-8 text"))?;
     match text.split_once(':') {
-        None if text == "memory" => Ok(None),
-        Some(("file", path)) => file(Path::new(path)).map(Some),
-        Some(("redis" | "rediss", _)) => redis(),
+        None if text == "memory" => Ok(Place::Memory),
+        Some(("file", path)) => file(Path::new(path)).map(Place::Shared),
+        Some(("redis" | "rediss", _)) => redis(text),
         _ => Err(Failure::config("LEDGERKEY_STORE must be `memory`, `file:PATH` or `redis://HOST:PORT/DB`")),
     }
 }
@@ -42,8 +82,14 @@ fn file(path: &Path) -> Result<Arc<dyn Store>, Failure> {
     Ok(Arc::new(FileStore::new(path)))
 }
 
-/// The one place for the feature `redis`: with it, a store on the server of the address.
-fn redis() -> Result<Option<Arc<dyn Store>>, Failure> {
+#[cfg(feature = "redis")]
+fn redis(address: &str) -> Result<Place, Failure> {
+    let redis = ledgerkey::redis::Redis::connect(address);
+    redis.map(Place::Redis).map_err(|error| Failure::config(format!("LEDGERKEY_STORE: {error}")))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_: &str) -> Result<Place, Failure> {
     Err(Failure::config("LEDGERKEY_STORE: this build has no redis support; use `file:PATH` or `memory`"))
 }
 
@@ -60,9 +106,12 @@ mod tests {
 
     #[test]
     fn what_names_a_store() {
-        assert!(named(OsStr::new("memory")).unwrap().is_none());
-        assert!(named(OsStr::new("file:sessions")).unwrap().is_some());
-        assert!(named(OsStr::new("file:./sessions")).unwrap().is_some());
+        assert!(matches!(named(OsStr::new("memory")), Ok(Place::Memory)));
+        assert!(matches!(named(OsStr::new("file:sessions")), Ok(Place::Shared(_))));
+        assert!(matches!(named(OsStr::new("file:./sessions")), Ok(Place::Shared(_))));
+        if cfg!(feature = "redis") {
+            assert!(named(OsStr::new("redis://127.0.0.1:6379/0")).is_ok());
+        }
     }
 
     #[test]
@@ -74,8 +123,8 @@ mod tests {
             ("file:", "path of a file"),
             ("file:/", "path of a file"),
             ("file:/nowhere/at/all", "no directory /nowhere/at"),
-            ("redis://:CANARY@127.0.0.1:6379/0", "no redis support"),
-            ("rediss://:CANARY@127.0.0.1:6379/0", "no redis support"),
+            ("redis://:CANARY@127.0.0.1:6379/zero", "redis"),
+            ("rediss://:CANARY@127.0.0.1:6379/0", "redis"),
         ] {
             let words = refused(value);
             assert!(words.contains(word) && !words.contains("CANARY"), "{value}: {words}");

@@ -188,7 +188,7 @@ fn a_damaged_file_is_an_empty_one() {
 #[test]
 fn what_names_no_store_is_a_mistake() {
     for (value, words) in [
-        ("redis://:canary@127.0.0.1:6379/0", "no redis support"),
+        ("redis://:canary@127.0.0.1:6379/zero", "redis"),
         ("file:", "path of a file"),
         ("file:/does/not/exist/sessions", "no directory /does/not/exist"),
         ("somewhere", "file:PATH"),

@@ -27,8 +27,18 @@ pub(crate) struct Events {
 const EVERY: u64 = 150;
 
 const OPERATIONS: [&str; 12] = [
-    "listVendors", "createVendor", "createVendor", "listBills", "login", "createToken", "listAccounts", "createAccount",
-    "createCostCenter", "changeCompany", "getCompany", "*",
+    "listVendors",
+    "createVendor",
+    "createVendor",
+    "listBills",
+    "login",
+    "createToken",
+    "listAccounts",
+    "createAccount",
+    "createCostCenter",
+    "changeCompany",
+    "getCompany",
+    "*",
 ];
 
 pub(crate) async fn run(stage: Arc<Stage>, tally: Arc<Tally>, options: Options) -> Events {

@@ -70,8 +70,9 @@ async fn soak(options: &Options) -> Result<Vec<String>, String> {
     let stage = Arc::new(Stage::set(options).await?);
     let tally = Arc::new(Tally::default());
     let chaos = tokio::spawn(chaos::run(stage.clone(), tally.clone(), options.clone()));
-    let tasks: Vec<_> =
-        (0..options.tasks).map(|task| tokio::spawn(work::run(stage.clone(), tally.clone(), options.clone(), task))).collect();
+    let tasks: Vec<_> = (0..options.tasks)
+        .map(|task| tokio::spawn(work::run(stage.clone(), tally.clone(), options.clone(), task)))
+        .collect();
     for task in tasks {
         task.await.map_err(|error| error.to_string())?;
     }

@@ -74,7 +74,10 @@ impl Tally {
     pub(crate) fn report(&self, stage: &Stage, events: &Events, options: &Options, took: Duration) -> String {
         let mut text = String::new();
         let Options { seed, calls, tasks, threads, organizations } = options;
-        let _ = writeln!(text, "seed {seed}, {calls} calls, {tasks} tasks, {threads} thread(s), {organizations} organizations");
+        let _ = writeln!(
+            text,
+            "seed {seed}, {calls} calls, {tasks} tasks, {threads} thread(s), {organizations} organizations"
+        );
         let requests = stage.counts.requests.load(Ordering::Relaxed);
         let _ = writeln!(text, "took {:.0} s; {requests} requests; {} virtual hours", took.as_secs_f64(), hours(stage));
         let _ = writeln!(text, "chaos: {events:?}");
@@ -85,7 +88,11 @@ impl Tally {
         let ambiguous = creates.values().filter(|(_, outcome)| *outcome == "ambiguous").count();
         let _ = writeln!(text, "creates: {}, of which ambiguous: {ambiguous}", creates.len());
         let _ = writeln!(text, "sign-ins: {} (the model allows {})", stage.sandbox.sign_ins(), allowed(stage));
-        let _ = writeln!(text, "reads in another company after a switch from outside: {}", self.reads_elsewhere.load(Ordering::Relaxed));
+        let _ = writeln!(
+            text,
+            "reads in another company after a switch from outside: {}",
+            self.reads_elsewhere.load(Ordering::Relaxed)
+        );
         let _ = writeln!(text, "memory at the quarters, KiB (and creates by then): {:?}", lock(&self.memory));
         text
     }
@@ -102,7 +109,9 @@ pub(crate) async fn judge(stage: &Stage, tally: &Tally, events: &Events) -> Resu
             *there.entry((Made::Vendor(number), name)).or_default() += 1;
         }
     }
-    for (which, operation) in [&bezala::api::operations::LIST_ACCOUNTS, &bezala::api::operations::LIST_COST_CENTERS].into_iter().enumerate() {
+    for (which, operation) in
+        [&bezala::api::operations::LIST_ACCOUNTS, &bezala::api::operations::LIST_COST_CENTERS].into_iter().enumerate()
+    {
         let connection = stage.user.company(stage.companies[which]).api().inner().clone();
         for name in names(&connection, operation, "name").await? {
             *there.entry((Made::Book(which), name)).or_default() += 1;
@@ -120,7 +129,12 @@ pub(crate) async fn judge(stage: &Stage, tally: &Tally, events: &Events) -> Resu
             findings.push(format!("{name} ({what:?}) was reported {outcome} and is there {times} times"));
         }
     }
-    findings.extend(there.keys().filter(|(_, name)| name.starts_with("soak-")).map(|(made, name)| format!("{name} is at {made:?}, where nobody made it")));
+    findings.extend(
+        there
+            .keys()
+            .filter(|(_, name)| name.starts_with("soak-"))
+            .map(|(made, name)| format!("{name} is at {made:?}, where nobody made it")),
+    );
     let writes = tally.writes_elsewhere.load(Ordering::Relaxed);
     let reads = tally.reads_elsewhere.load(Ordering::Relaxed);
     if writes > 0 || (reads > 0 && events.outside_switches == 0) {
