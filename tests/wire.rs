@@ -6,20 +6,14 @@
 mod documented;
 mod support;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
-
 use documented::{FORM, JSON, carried, documented};
 use ledgerkey::bezala::{Password, Upload};
 use ledgerkey::bill;
 use ledgerkey::bill::mfa::Remembered;
+use ledgerkey::client::ClientInfo;
 use ledgerkey::client::dynamic::Arguments;
-use ledgerkey::client::{ClientInfo, Settings};
 use serde_json::{Value, json};
-use support::{
-    ROWS, Received, RecordingClock, Reply, Vendor, Vendors, call, calls_of, is_sign_in, plain, read_call, settings,
-};
+use support::{ROWS, Received, RecordingClock, Reply, Vendor, Vendors, call, is_sign_in, plain, read_call, settings};
 
 fn vendor() -> Vendor {
     Vendor::granting("example-session", |request| support::success(request.path()))

@@ -68,18 +68,17 @@ impl Session {
         Self::live(Arc::new(Lent { way: self.way() }), live.grant.clone(), self.0.clock.clone())
     }
 
-    /// Whether it was touched.
+    /// Whether it was touched; the idle time does not count from here yet.
     async fn touch(&self, live: &Live, touch: &Touch) -> bool {
         let lent = self.lend(live);
-        match touch(lent.clone()).await {
-            Ok(()) => {
-                self.completed(live);
-                return true;
+        let outcome = touch(lent.clone()).await;
+        if let Err(error) = &outcome {
+            if !lent.status().live {
+                self.reject(live.generation);
             }
-            Err(_) if !lent.status().live => self.reject(live.generation),
-            Err(error) => tracing::debug!(kind = error.kind(), "could not keep the session warm"),
+            tracing::debug!(kind = error.kind(), "could not keep the session warm");
         }
-        false
+        outcome.is_ok()
     }
 }
 
@@ -107,6 +106,9 @@ async fn keep(session: Session, touch: Touch, at: Duration, longest: Duration) {
             Next::Touch => {
                 let Some(live) = &held else { continue };
                 if session.touch(live, &touch).await {
+                    // Somebody's call may have been completed meanwhile.
+                    usage.note(held.as_deref());
+                    session.completed(live);
                     usage.seen = live.last_used();
                     continue;
                 }
