@@ -3,6 +3,8 @@
 //!
 //! A story is one file; its steps are those of [`Step`]. Each story is a test of its own.
 
+#![allow(clippy::panic, reason = "a test says what it expects by panicking")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
