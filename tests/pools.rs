@@ -258,7 +258,7 @@ async fn kept_warm_one_session_lasts_ten_hours_and_then_it_is_let_go() {
         tokio::time::sleep(Duration::from_millis(5)).await;
         stage.sandbox.clock().advance(3 * MINUTE);
         steps += 1;
-        assert!(steps < 250, "it does not stop");
+        assert!(steps < 3000, "it does not stop");
     }
     assert!((215..=232).contains(&steps), "{steps} times three minutes");
     stage.sandbox.clock().advance(36 * MINUTE);

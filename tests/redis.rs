@@ -1,5 +1,5 @@
 //! A fleet of processes with one Redis. Each process is this very binary, run once more; the vendors are a sandbox in this one.
-#![cfg(feature = "redis")]
+#![cfg(feature = "redis-tests")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 mod support_redis;
