@@ -25,7 +25,10 @@ fn at(vendor: &Vendor) -> Vendors {
 
 fn form(pairs: &Value) -> Vec<(String, String)> {
     let pairs = pairs.as_object().unwrap().iter();
-    pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
+    let mut pairs: Vec<_> = pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
+    // serde_json keeps the order or sorts, as the features that others ask for decide.
+    pairs.sort();
+    pairs
 }
 
 fn assert_headers(request: &Received, expected: &Value) {
