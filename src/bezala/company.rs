@@ -160,7 +160,11 @@ impl Guard {
         let operation =
             api::API.operation(operation).ok_or_else(|| Error::config(format!("no operation {operation}")))?;
         let answer = self.connection.call(operation, &Arguments::default()).await?;
-        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        let answer: Value = serde_json::from_slice(&answer).map_err(|_| Error::Decode {
+            operation: operation.id,
+            path: ".".into(),
+            detail: "not JSON, where the selected company was asked for".into(),
+        })?;
         Ok(answer.pointer(at).and_then(Value::as_i64))
     }
 

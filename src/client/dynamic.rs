@@ -8,7 +8,7 @@ use http::Method;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
 
-use super::{Connection, Error, RequestBuilderExt as _, encode_path};
+use super::{Connection, Error, RequestBuilderExt as _, Response, encode_path};
 use crate::table::{Body, Operation, Paging, PagingStyle, ParamPlace};
 
 /// Arguments for one call.
@@ -85,8 +85,16 @@ impl Connection {
     /// # Errors
     /// `config` if a required argument is missing or one is unknown, before anything is sent; else as [`Connection::exec`].
     pub async fn call(&self, operation: &'static Operation, arguments: &Arguments) -> Result<Bytes, Error> {
-        let request = self.request(operation, arguments)?;
-        self.exec(operation, request).await?.bytes().await
+        self.answer(operation, arguments).await?.bytes().await
+    }
+
+    /// As [`call`](Self::call), with the answer not yet read.
+    pub(super) async fn answer(
+        &self,
+        operation: &'static Operation,
+        arguments: &Arguments,
+    ) -> Result<Response, Error> {
+        self.exec(operation, self.request(operation, arguments)?).await
     }
 
     fn request(&self, operation: &'static Operation, arguments: &Arguments) -> Result<reqwest::Request, Error> {

@@ -61,15 +61,18 @@ impl OneCall {
     async fn call(&self) -> Result<Grant, Error> {
         let operation = self.operation(self.way.operation)?;
         let arguments = Arguments::default().body((self.body)()?);
-        let answer = self.connection.call(operation, &arguments).await.map_err(|error| self.rejected(error))?;
+        let response = self.connection.answer(operation, &arguments).await.map_err(|error| self.rejected(error))?;
         let absent = |path: &str, detail: &str| Error::Decode {
             operation: operation.id,
             path: path.trim_start_matches('/').replace('/', "."),
             detail: detail.into(),
         };
-        let answer: Value = serde_json::from_slice(&answer).map_err(|_| absent(".", "not JSON"))?;
+        let answer: Value = response.decode()?;
         let session = answer.pointer(self.way.session).and_then(Value::as_str).filter(|session| !session.is_empty());
-        let session = session.ok_or_else(|| absent(self.way.session, "the answer carries no session"))?;
+        let Some(session) = session else {
+            let refused = response.refusal_inside().map(|error| self.rejected(error));
+            return Err(refused.unwrap_or_else(|| absent(self.way.session, "the answer carries no session")));
+        };
         let mut grant = self
             .grant(session.into())
             .map_err(|_| absent(self.way.session, "the session cannot be sent as a header"))?;

@@ -92,7 +92,8 @@ fn problem(answers: &Answers, entry: &Value) -> Option<Problem> {
     Some(Problem { code, message: message.unwrap_or_default().into_owned() })
 }
 
-fn class(answers: &Answers, refusal: &Refusal) -> Class {
+/// Why a refusal was made, by its codes and its status.
+pub(crate) fn class(answers: &Answers, refusal: &Refusal) -> Class {
     [
         (answers.dead_session, Class::DeadSession),
         (answers.untrusted, Class::Untrusted),

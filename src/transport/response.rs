@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::classify::problems;
+use super::classify::{Class, class, problems};
 use super::hide::Hide;
 use crate::error::{Error, Mismatch, Refusal};
 use crate::table::Operation;
@@ -75,17 +75,29 @@ impl Response {
     }
 
     fn misfit<T: DeserializeOwned>(&self, body: &[u8]) -> Error {
-        let answers = &self.operation.facts.answers;
-        let said = serde_json::from_slice(body).map(|body| problems(answers, &body)).unwrap_or_default();
-        if said.iter().any(|problem| problem.code.is_some()) {
-            let mut refusal = Refusal { status: self.status.as_u16(), problems: said, needs_role: None };
-            self.hide.in_refusal(&mut refusal);
-            return Error::Vendor { operation: self.operation.id, refusal: Box::new(refusal) };
+        if let Some(refused) = self.refusal_inside() {
+            return refused;
         }
         let Mismatch { path, detail } =
             mismatch::<T>(body).unwrap_or_else(|| Mismatch { path: ".".into(), detail: "it does not fit".into() });
         // The keys of a map are the vendor's words.
         Error::Decode { operation: self.operation.id, path: self.hide.in_text(path), detail }
+    }
+
+    /// The refusal that a body turns out to be, if a code of the vendor's in it says so: BILL has been seen to refuse inside a 200.
+    pub(crate) fn refusal_inside(&self) -> Option<Error> {
+        let (answers, operation) = (&self.operation.facts.answers, self.operation.id);
+        let Payload::Whole(body) = &self.payload else { return None };
+        let problems = problems(answers, &serde_json::from_slice(body).ok()?);
+        let mut refusal = Refusal { status: self.status.as_u16(), problems, needs_role: None };
+        refusal.codes().next()?;
+        let class = class(answers, &refusal);
+        self.hide.in_refusal(&mut refusal);
+        let refusal = Box::new(refusal);
+        Some(match class {
+            Class::LockedOut => Error::LockedOut { operation, refusal },
+            _ => Error::Vendor { operation, refusal },
+        })
     }
 }
 
