@@ -2,68 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
+#[path = "support/stage.rs"]
+mod stage;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ledgerkey::bezala::{self, Bezala};
-use ledgerkey::bill::{self, Bill, Organization, Organizations};
-use ledgerkey::client::Settings;
-use ledgerkey_cli::sandbox_clock::SandboxClock;
-use ledgerkey_sandbox::{Builder, Lock, Sandbox, Served};
+use ledgerkey::bill::{self, Organization};
+use ledgerkey_sandbox::{Lock, Sandbox, Served};
+use stage::Stage;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-
-struct Stage {
-    sandbox: Sandbox,
-    settings: Settings,
-}
-
-impl Stage {
-    fn set(builder: Builder) -> Self {
-        let sandbox = builder.start().unwrap();
-        let mut settings = Settings::default();
-        settings.clock = Arc::new(SandboxClock::new(sandbox.clock()));
-        Self { sandbox, settings }
-    }
-
-    fn get(&self, name: &str) -> String {
-        self.sandbox.credentials()[name].clone()
-    }
-
-    fn bill(&self) -> Bill {
-        let url = self.sandbox.url();
-        Bill::at(&format!("{url}/connect"), &format!("{url}/api/v2"), self.settings.clone()).unwrap()
-    }
-
-    /// The pool of one user's organizations.
-    fn pool(&self) -> Organizations {
-        let (username, password) = (self.get("BILL_USERNAME"), ledgerkey::Secret::from(self.get("BILL_PASSWORD")));
-        let dev_key = ledgerkey::Secret::from(self.get("BILL_DEV_KEY"));
-        self.bill().organizations(move |id| bill::DeveloperKey {
-            username: username.clone(),
-            password: password.clone(),
-            organization_id: id.into(),
-            dev_key: dev_key.clone(),
-        })
-    }
-
-    fn log(&self, operation: &str) -> Vec<Served> {
-        self.sandbox.log().into_iter().filter(|served| served.operation == operation).collect()
-    }
-
-    /// Waits, in real time, for what happens in the background.
-    async fn until(&self, operation: &str, times: usize) {
-        for _ in 0..2000 {
-            if self.log(operation).len() >= times {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        panic!("{operation} came {} times, not {times}", self.log(operation).len());
-    }
-}
 
 /// The id of the sandbox's organization of this number.
 fn id(number: usize) -> String {

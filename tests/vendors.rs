@@ -1,56 +1,16 @@
 //! What is particular to a vendor: MFA and its memory, one session on two APIs, roles, uploads.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
 
-use std::sync::Arc;
+#[path = "support/stage.rs"]
+mod stage;
+
 use std::time::Duration;
 
-use ledgerkey::bezala::{self, Bezala};
+use ledgerkey::bezala;
 use ledgerkey::bill::mfa::Remembered;
-use ledgerkey::bill::{self, Bill, Organization, api::types};
-use ledgerkey::client::Settings;
-use ledgerkey_cli::sandbox_clock::SandboxClock;
+use ledgerkey::bill::{self, Organization, api::types};
 use ledgerkey_sandbox::Sandbox;
-
-struct Stage {
-    sandbox: Sandbox,
-    settings: Settings,
-}
-
-impl Stage {
-    fn set() -> Self {
-        let sandbox = Sandbox::start().unwrap();
-        let mut settings = Settings::default();
-        settings.clock = Arc::new(SandboxClock::new(sandbox.clock()));
-        Self { sandbox, settings }
-    }
-
-    fn get(&self, name: &str) -> String {
-        self.sandbox.credentials()[name].clone()
-    }
-
-    fn bill(&self) -> Bill {
-        let url = self.sandbox.url();
-        Bill::at(&format!("{url}/connect"), &format!("{url}/api/v2"), self.settings.clone()).unwrap()
-    }
-
-    fn developer_key(&self) -> bill::DeveloperKey {
-        bill::DeveloperKey {
-            username: self.get("BILL_USERNAME"),
-            password: self.get("BILL_PASSWORD").into(),
-            organization_id: self.get("BILL_ORGANIZATION_ID"),
-            dev_key: self.get("BILL_DEV_KEY").into(),
-        }
-    }
-
-    fn bezala(&self, email: &str, password: &str) -> bezala::Access {
-        let bezala = Bezala::at(self.sandbox.url(), self.settings.clone()).unwrap();
-        bezala.session(bezala::Password { email: self.get(email), password: self.get(password).into() }).unwrap()
-    }
-
-    fn token_on_the_phone(&self) -> ledgerkey::Secret {
-        self.sandbox.phone().last().expect("a message").token.clone().into()
-    }
-}
+use stage::Stage;
 
 /// What a payment needs, out of the sandbox's books.
 async fn pay(organization: &Organization) -> Result<types::Payment, ledgerkey::Error> {
@@ -68,7 +28,7 @@ async fn pay(organization: &Organization) -> Result<types::Payment, ledgerkey::E
 
 #[tokio::test]
 async fn trust_is_gained_once_and_kept_over_sign_ins() {
-    let stage = Stage::set();
+    let stage = Stage::set(Sandbox::builder());
     let organization = stage.bill().session(stage.developer_key()).unwrap();
     assert_eq!(pay(&organization).await.unwrap_err().kind(), "mfa-required");
     assert!(!organization.session().status().trusted);
@@ -100,7 +60,7 @@ async fn trust_is_gained_once_and_kept_over_sign_ins() {
 
 #[tokio::test]
 async fn a_live_session_steps_up() {
-    let stage = Stage::set();
+    let stage = Stage::set(Sandbox::builder());
     let first = stage.bill().session(stage.developer_key()).unwrap();
     let challenge = first.mfa().challenge().await.unwrap();
     let remembered =
@@ -119,7 +79,7 @@ async fn a_live_session_steps_up() {
 
 #[tokio::test]
 async fn a_session_serves_both_versions_whichever_call_made_it() {
-    let stage = Stage::set();
+    let stage = Stage::set(Sandbox::builder());
     let (name, value) = (stage.get("BILL_SYNC_TOKEN_NAME"), stage.get("BILL_SYNC_TOKEN"));
     let sync = || bill::SyncToken {
         name: name.clone(),
@@ -141,7 +101,7 @@ async fn a_session_serves_both_versions_whichever_call_made_it() {
 
 #[tokio::test]
 async fn a_partner_creates_and_acts() {
-    let stage = Stage::set();
+    let stage = Stage::set(Sandbox::builder());
     let partner = bill::PartnerKey {
         username: stage.get("BILL_PARTNER_USERNAME"),
         password: stage.get("BILL_PARTNER_PASSWORD").into(),
@@ -164,7 +124,7 @@ async fn a_partner_creates_and_acts() {
 
 #[tokio::test]
 async fn a_refusal_for_want_of_rights_names_the_role() {
-    let stage = Stage::set();
+    let stage = Stage::set(Sandbox::builder());
     let regular = stage.bezala("BEZALA_REGULAR_EMAIL", "BEZALA_REGULAR_PASSWORD");
     let error = regular.api().list_bill_lines().send().await.unwrap_err();
     let refusal = error.refusal().expect("a refusal");
@@ -177,7 +137,7 @@ async fn a_refusal_for_want_of_rights_names_the_role() {
 
 #[tokio::test]
 async fn an_upload_goes_through_session_and_guard() {
-    let stage = Stage::set();
+    let stage = Stage::set(Sandbox::builder());
     let access = stage.bezala("BEZALA_EMAIL", "BEZALA_PASSWORD");
     let company: i64 = stage.get("BEZALA_OTHER_COMPANY_ID").parse().unwrap();
     let upload = bezala::Upload {

@@ -89,11 +89,7 @@ impl Connection {
     }
 
     /// As [`call`](Self::call), with the answer not yet read.
-    pub(super) async fn answer(
-        &self,
-        operation: &'static Operation,
-        arguments: &Arguments,
-    ) -> Result<Response, Error> {
+    pub(super) async fn answer(&self, operation: &'static Operation, arguments: &Arguments) -> Result<Response, Error> {
         self.exec(operation, self.request(operation, arguments)?).await
     }
 
