@@ -12,6 +12,7 @@ mod error;
 pub mod redis;
 mod secret;
 pub mod session;
+mod sync;
 pub mod table;
 mod transport;
 pub mod wire;

@@ -17,10 +17,9 @@ pub mod store;
 pub mod warm;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
@@ -31,6 +30,7 @@ use self::renewal::{Keeper, Renewed};
 use self::state::{Cause, Decision, Live, Phase, Terms};
 use self::store::Store;
 use crate::error::Error;
+use crate::sync::{Mutex, MutexGuard, Slot, spawn};
 use crate::table::Way;
 
 /// One way to sign in with one set of credentials, and the session that it leads to. Clones share it.
@@ -43,7 +43,7 @@ struct Shared {
     terms: Terms,
     keeper: Option<Keeper>,
     /// The live session again, readable without the lock. Written only under the lock.
-    live: ArcSwapOption<Live>,
+    live: Slot<Live>,
     state: Mutex<State>,
     /// Its place in a pool, if it is of one.
     seat: Seat,
@@ -113,7 +113,7 @@ impl Session {
     ) -> Self {
         let terms = Terms { idle: sign_in.way().idle, margin, hold_off };
         let keeper = store.zip(sign_in.identity().cloned()).map(|(store, identity)| Keeper::new(store, identity));
-        let live = ArcSwapOption::empty();
+        let live = Slot::empty();
         Self(Arc::new(Shared { sign_in, clock, terms, keeper, live, state: Mutex::default(), seat: Seat::default() }))
     }
 
@@ -188,7 +188,7 @@ impl Session {
             let outcome = renewal::renew(&shared).await;
             landing.land(outcome);
         };
-        tokio::spawn(flight.instrument(span));
+        spawn(flight.instrument(span));
     }
 
     /// Reports that the vendor refused this generation as dead. A late report about an older one changes nothing.
@@ -357,5 +357,7 @@ fn vanished(way: &'static Way) -> Error {
     }
 }
 
+#[cfg(all(test, ledgerkey_model))]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -4,12 +4,13 @@
 //! looked through at a call.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 use tracing::Instrument as _;
 
 use super::state::{self, Live, Phase};
 use super::{Session, Shared, Status};
+use crate::sync::{Mutex, spawn};
 
 /// Where a session has its pool, if it is of one.
 pub(super) type Seat = OnceLock<Weak<Seats>>;
@@ -86,7 +87,7 @@ impl Session {
                     tracing::debug!(kind = error.kind(), "could not sign out");
                 }
             };
-            tokio::spawn(sign_out.instrument(span));
+            spawn(sign_out.instrument(span));
         }
         true
     }

@@ -11,7 +11,7 @@ use super::store::Identity;
 use super::*;
 use crate::error::Refusal;
 
-static WAY: Way = Way {
+pub(super) static WAY: Way = Way {
     name: "example",
     summary: "",
     operation: Some("login"),
@@ -67,7 +67,7 @@ impl SignIn for OnDemand {
 
 /// Stands still.
 #[derive(Debug)]
-struct Stopped;
+pub(super) struct Stopped;
 
 impl Clock for Stopped {
     fn now(&self) -> SystemTime {

@@ -4,13 +4,14 @@
 //! nothing behind. What is counted is in [`Window`], without a clock; who waits, and for how long, is decided in `call`.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budget::{Claim, RetryBudget};
 use crate::session::store::millis;
+use crate::sync::{Mutex, MutexGuard};
 use crate::table::{Api, Limit, Quota};
 
 /// Whose calls these are, in the words of the specs' limits: the developer key's, the organization's. The values tell one from

@@ -1,0 +1,45 @@
+//! What threads meet at in a session and in its pacing: the standard library's and tokio's.
+//!
+//! Built with `--cfg ledgerkey_model` they are shuttle's, whose scheduler takes the tests named `model` through the orders in which threads
+//! can get there: `just model`.
+
+#[cfg(not(ledgerkey_model))]
+pub(crate) use std::sync::{Mutex, MutexGuard};
+
+#[cfg(not(ledgerkey_model))]
+pub(crate) use arc_swap::ArcSwapOption as Slot;
+#[cfg(ledgerkey_model)]
+pub(crate) use shuttle::sync::{Mutex, MutexGuard};
+#[cfg(not(ledgerkey_model))]
+pub(crate) use tokio::spawn;
+
+#[cfg(ledgerkey_model)]
+pub(crate) use self::model::{Slot, spawn};
+
+#[cfg(ledgerkey_model)]
+mod model {
+    use std::sync::{Arc, PoisonError};
+
+    use shuttle::sync::Mutex;
+
+    /// As `ArcSwapOption`: to everybody else a load or a store happens at one moment.
+    pub(crate) struct Slot<T>(Mutex<Option<Arc<T>>>);
+
+    impl<T> Slot<T> {
+        pub(crate) fn empty() -> Self {
+            Self(Mutex::new(None))
+        }
+
+        pub(crate) fn load_full(&self) -> Option<Arc<T>> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        }
+
+        pub(crate) fn store(&self, value: Option<Arc<T>>) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
+        }
+    }
+
+    pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+        drop(shuttle::future::spawn(future));
+    }
+}
