@@ -66,6 +66,10 @@ sandbox *args:
 soak *args:
     cargo run --locked --release -q -p ledgerkey-soak -- {{ args }}
 
+# The session and its pacing under a scheduler that takes them through thousands of orders in which threads can meet.
+model:
+    bash .ci/run model
+
 # Everything that has to hold before a change is taken.
 ci:
     bash .ci/run

@@ -170,7 +170,7 @@ impl<'c> Call<'c> {
 
     /// Gets everything that a try needs: a session, a place, a share of each budget. In this order, and again from the start when
     /// waiting for one has cost the other: a session must not be waited for with a place in hand, which the sign-in may need.
-    async fn admit(&self) -> Result<Admitted, Error> {
+    pub(super) async fn admit(&self) -> Result<Admitted, Error> {
         loop {
             let live = self.session().await?;
             self.wait_for_windows().await?;

@@ -7,6 +7,8 @@ pub(crate) mod budget;
 mod call;
 pub(crate) mod classify;
 pub(crate) mod hide;
+#[cfg(all(test, ledgerkey_model))]
+mod model;
 pub(crate) mod observe;
 pub(crate) mod pace;
 pub(crate) mod policy;

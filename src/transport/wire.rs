@@ -96,6 +96,14 @@ impl Wire {
         Ok(Self { base, url, http, settings, pacer, budget_away: AtomicBool::new(false) })
     }
 
+    /// Over a client that is there already: to make one takes longer than all that a model looks at.
+    #[cfg(all(test, ledgerkey_model))]
+    pub(super) fn over(http: reqwest::Client, settings: Settings) -> Self {
+        let url = check_address("https://vendor.example").expect("an address");
+        let (pacer, budget_away) = (Arc::new(Pacer::new("example")), AtomicBool::new(false));
+        Self { base: String::new(), url, http, settings, pacer, budget_away }
+    }
+
     pub(super) fn base(&self) -> &str {
         &self.base
     }
