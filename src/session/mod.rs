@@ -264,10 +264,12 @@ impl Session {
     pub fn status(&self) -> Status {
         let (now, identity) = (self.0.clock.now(), self.0.sign_in.identity());
         let state = self.lock();
-        let live = match &state.phase {
-            Phase::Live(live) => Some(live).filter(|live| !state::is_idle(live, &self.0.terms, now)),
-            Phase::Cold | Phase::Refused { .. } => None,
+        let (live, refused) = match state::decide(&state.phase, &self.0.terms, now, self.0.clock.monotonic()) {
+            Decision::Use(live) => (Some(live), false),
+            Decision::SignIn(_) => (None, false),
+            Decision::Fail(_) => (None, true),
         };
+        let live = live.as_ref();
         Status {
             way: self.way().name,
             address: identity.map(|identity| identity.address.clone()),
@@ -279,7 +281,7 @@ impl Session {
             age: live.map(|live| now.duration_since(live.since).unwrap_or_default()),
             idle: live.map(|live| live.idle(now)),
             expires_in: live.and_then(|live| self.0.terms.left(live.idle(now))),
-            refused: matches!(state.phase, Phase::Refused { .. }),
+            refused,
         }
     }
 
@@ -359,5 +361,7 @@ fn vanished(way: &'static Way) -> Error {
 
 #[cfg(all(test, ledgerkey_model))]
 mod model;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 use tracing::Instrument as _;
 
-use super::state::{self, Live, Phase};
+use super::state::{self, Decision, Live, Phase};
 use super::{Session, Shared, Status};
 use crate::sync::{Mutex, spawn};
 
@@ -112,12 +112,8 @@ impl Session {
     /// Whether forgetting this value would lose something: a session, a sign-in under way, a refusal that still holds.
     pub(crate) fn has_something_to_lose(&self) -> bool {
         let state = self.lock();
-        state.flight.is_some()
-            || match &state.phase {
-                Phase::Cold => false,
-                Phase::Live(live) => !state::is_idle(live, &self.0.terms, self.0.clock.now()),
-                Phase::Refused { at, .. } => self.0.clock.monotonic().saturating_sub(*at) < self.0.terms.hold_off,
-            }
+        let next = state::decide(&state.phase, &self.0.terms, self.0.clock.now(), self.0.clock.monotonic());
+        state.flight.is_some() || !matches!(next, Decision::SignIn(_))
     }
 
     /// How many values share this session.
