@@ -86,8 +86,8 @@ impl Gate for InTurn {
         })
     }
 
-    fn check(&self, operation: &'static Operation) -> Result<(), Error> {
-        self.guard.check(operation)
+    fn check<'a>(&'a self, operation: &'static Operation, again: bool) -> Pending<'a, ()> {
+        Box::pin(self.guard.check(self.company, operation, again))
     }
 }
 

@@ -102,8 +102,9 @@ impl Guard {
     }
 
     /// Whether a call that has entered may leave now.
-    pub(super) fn check(&self, operation: &'static Operation) -> Result<(), Error> {
-        self.fleet.as_ref().map_or(Ok(()), |fleet| fleet.check(operation))
+    pub(super) async fn check(&self, company: i64, operation: &'static Operation, again: bool) -> Result<(), Error> {
+        self.fleet.as_ref().map_or(Ok(()), |fleet| fleet.check(operation))?;
+        if again && operation.method != "GET" { self.confirm(company, operation).await } else { Ok(()) }
     }
 
     fn is_in(&self, company: i64) -> bool {
@@ -191,8 +192,8 @@ impl Gate for OneCompany {
         Box::pin(async move { Ok(Lease::new(self.guard.enter(self.company, operation).await?)) })
     }
 
-    fn check(&self, operation: &'static Operation) -> Result<(), Error> {
-        self.guard.check(operation)
+    fn check<'a>(&'a self, operation: &'static Operation, again: bool) -> Pending<'a, ()> {
+        Box::pin(self.guard.check(self.company, operation, again))
     }
 }
 

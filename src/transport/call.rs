@@ -65,7 +65,8 @@ impl<'c> Call<'c> {
             self.shared.wire.check_target(self.operation, request.url())?;
             let admitted = self.admit().await?;
             if let Some(gate) = gate {
-                gate.check(self.operation)?;
+                let again = tries > 0 || replayed;
+                self.bound("asking for the company", gate.check(self.operation, again)).await??;
             }
             tries += 1;
             self.sent_at.get_or_insert_with(|| self.shared.wire.clock().now());

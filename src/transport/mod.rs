@@ -48,18 +48,19 @@ struct Shared {
     hide: Hide,
 }
 
-/// Has to be passed before a call of an operation that runs in a company.
+/// Must admit a call of an operation that runs in a company before it is sent.
 pub trait Gate: Send + Sync {
     /// Waits until the call may be sent. What it yields is held until the call is over.
     fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease>;
 
-    /// Whether the call may still be sent: asked before each try, for what was true on entering may have passed.
+    /// Whether the call may still be sent: asked before each try, for what was true on entering may have passed. `again`: it has been tried, and
+    /// time has gone by since.
     ///
     /// # Errors
     /// Why not; nothing is sent then.
-    fn check(&self, operation: &'static Operation) -> Result<(), Error> {
-        let _ = operation;
-        Ok(())
+    fn check<'a>(&'a self, operation: &'static Operation, again: bool) -> Pending<'a, ()> {
+        let _ = (operation, again);
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 
