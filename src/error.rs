@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The vendor does not accept the credentials. Remembered: until they are replaced or the hold-off has passed, later calls
-    /// get this error without another try.
+    /// The vendor does not accept the credentials. Where there is a call that signs in, it is remembered: until they are replaced or the
+    /// hold-off has passed, later calls get this error without another try. A credential that goes with each call is tried each time.
     #[error("the {way} sign-in was refused: {refusal}")]
     SignInRejected {
         /// The way to sign in.
@@ -20,7 +20,7 @@ pub enum Error {
         /// What the vendor said.
         refusal: Box<Refusal>,
     },
-    /// The login or the organization is locked at the vendor's. Remembered like a refused sign-in.
+    /// The login or the organization is locked at the vendor. Remembered like a refused sign-in.
     #[error("{operation}: the login or the organization is locked: {refusal}")]
     LockedOut {
         /// The operation that met it.
@@ -83,7 +83,7 @@ pub enum Error {
     Ambiguous {
         /// The operation.
         operation: &'static str,
-        /// When it was sent, by our clock: what to look for at the vendor's is from then on.
+        /// When it was sent, by our clock: look at the vendor for what was made from then on.
         sent_at: SystemTime,
         /// What hid the answer.
         #[source]
@@ -131,12 +131,18 @@ fn limit_words(limit: Option<&str>, until: Option<SystemTime>, refusal: Option<&
         words.push_str(&format!(": the limit of {limit} is spent"));
     }
     if let Some(until) = until {
-        words.push_str(&format!(", until {}", httpdate::fmt_http_date(until)));
+        words.push_str(&format!(", until {}", date(until)));
     }
     if let Some(refusal) = refusal {
         words.push_str(&format!(": {refusal}"));
     }
     words
+}
+
+/// In HTTP's form, which ends with the year 9999.
+fn date(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    if since < Duration::from_secs(253_402_300_800) { httpdate::fmt_http_date(time) } else { "further notice".into() }
 }
 
 fn found_words(found: Option<i64>) -> String {

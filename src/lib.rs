@@ -1,6 +1,11 @@
 #![doc = include_str!("../README.md")]
-// The layers below the vendors are one code for both; what only one of them uses is idle without it.
-#![cfg_attr(not(all(feature = "bezala", feature = "bill")), allow(dead_code))]
+#![cfg_attr(
+    not(all(feature = "bezala", feature = "bill")),
+    allow(
+        dead_code,
+        reason = "the layers below the vendors are one code for both; what only one of them uses is idle without it"
+    )
+)]
 
 // The generated code names this crate as a consumer's would.
 #[cfg(any(feature = "bezala", feature = "bill"))]

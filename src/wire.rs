@@ -35,10 +35,11 @@ pub struct FormError(&'static str);
 const A_DECIMAL: &str = "a decimal number of at most 28 digits";
 
 fn parse_decimal(text: &str) -> Result<rust_decimal::Decimal, FormError> {
-    // `from_str_exact` refuses what it would have to round.
-    rust_decimal::Decimal::from_str_exact(text)
-        .or_else(|_| rust_decimal::Decimal::from_scientific(text))
-        .map_err(|_| FormError(A_DECIMAL))
+    // `from_str_exact` refuses what it would have to round; `from_scientific` rounds a base that is too long.
+    let base = text.split(['e', 'E']).next().unwrap_or_default();
+    let exact = rust_decimal::Decimal::from_str_exact(base);
+    let parsed = if base == text { exact } else { exact.and_then(|_| rust_decimal::Decimal::from_scientific(text)) };
+    parsed.map_err(|_| FormError(A_DECIMAL))
 }
 
 fn read_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<rust_decimal::Decimal, D::Error> {
@@ -74,7 +75,7 @@ impl Serialize for DecimalString {
 
 /// Writes the conversions that all of these types have: from and to their text, and serde by way of the text.
 macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident($inner:ty), $what:expr, $parse:expr, $print:expr;)*) => {$(
+    ($($name:ident($inner:ty), $what:expr, $parse:expr, $print:expr;)*) => {$(
         impl FromStr for $name {
             type Err = FormError;
 

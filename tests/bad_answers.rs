@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ledgerkey::client::Connection;
+use ledgerkey::client::dynamic::Arguments;
 use ledgerkey::{Error, bezala, bill};
 use serde_json::json;
 use support::{ROWS, RecordingClock, Reply, Vendor, Vendors, calls_of, plain, read_call, refused, settings, success};
@@ -157,7 +158,7 @@ async fn a_sign_in_that_gets_no_session_says_so_and_nothing_is_called() {
             let status = error.refusal().map(|refusal| refusal.status);
             let expected = match (row.0, *name, status) {
                 ("bill-v2", "v2 envelope", _) | ("bill" | "bill-partner", "v3 array", _) => "sign-in-rejected",
-                (_, _, Some(400..=499)) => "sign-in-rejected",
+                (_, _, Some(400)) => "sign-in-rejected",
                 (_, _, Some(_)) => "vendor",
                 _ => "decode",
             };
@@ -178,6 +179,69 @@ async fn a_sign_in_that_gets_no_session_says_so_and_nothing_is_called() {
 fn sessions(text: &str) -> String {
     json!({"sessionId": text, "token": text, "user_id": 2, "response_status": 0, "response_data": {"sessionId": text}})
         .to_string()
+}
+
+/// A limit is not a wrong password, wherever BILL says it.
+#[tokio::test]
+async fn a_sign_in_that_meets_a_limit_inside_a_success_is_not_remembered_as_refused() {
+    for (code, kind) in [("BDC_1322", "rate-limited"), ("BDC_1361", "mfa-required"), ("BDC_1107", "locked-out")] {
+        let body = json!([{"code": code, "message": "example"}]).to_string();
+        let vendor = Vendor::granting_unless("example-session", |_| true, move |_| Reply::json(200, body.clone()));
+        let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
+        let connection = vendors.open(ROWS[0], &plain).unwrap();
+        let error = read_call(&connection, "bill").await.unwrap_err();
+        assert_eq!((error.kind(), refused(&connection)), (kind, kind == "locked-out"), "{error}");
+    }
+}
+
+/// Whether a call of v2 was done stands in its answer: one that cannot be read leaves that open.
+#[tokio::test]
+async fn a_write_whose_answer_cannot_be_read_is_ambiguous_where_the_answer_tells() {
+    let vendor = Vendor::granting("example-session", |_| Reply::text(200, "text/html", "<html>"));
+    let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
+    let connection = vendors.open(("bill-v2", "developer-key"), &plain).unwrap();
+    let error = connection.call(&bill::v2::operations::MFA_CHALLENGE, &Arguments::default()).await.unwrap_err();
+    let Error::Ambiguous { source, .. } = &error else { panic!("{error}: {error:?}") };
+    assert_eq!((source.kind(), vendor.calls().len()), ("decode", 1));
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_taken_into_memory() {
+    let body = format!("[{}0]", "0,".repeat(600_000));
+    let of_unknown_length = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{body}").into_bytes();
+    for reply in [Reply::json(200, body), Reply::Cut(of_unknown_length)] {
+        let vendor = Vendor::granting("example-session", move |_| reply.clone());
+        let mut settings = settings(&RecordingClock::new());
+        settings.policy.longest_answer = 1 << 20;
+        let vendors = Vendors::at(&vendor.url(), &settings);
+        let error = read_call(&vendors.open(ROWS[0], &plain).unwrap(), "bill").await.unwrap_err();
+        assert_eq!(error.kind(), "decode");
+        assert!(error.to_string().contains("longer than 1048576 bytes"), "{error}");
+    }
+}
+
+/// A list that leads back to itself, and one that does not say how long it is.
+#[tokio::test]
+async fn pages_that_cannot_end_or_be_counted_are_an_error() {
+    let vendor = Vendor::granting("example-session", |request| match request.path().starts_with("/api/") {
+        true => Reply::json(200, r#"{"collection":[{"id":1}],"pagination":{"total_pages":"two"}}"#),
+        false => Reply::json(200, r#"{"results":[{"id":"009x"}],"nextPage":"the same"}"#),
+    });
+    let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
+    for (row, operation, pages, place) in [
+        (ROWS[0], "listVendors", 1, "nextPage"),
+        (("bezala", "password"), "listTimeEntries", 0, "pagination.total_pages"),
+    ] {
+        let connection = vendors.open(row, &plain).unwrap();
+        let operation = calls_of(row.0).0.operation(operation).unwrap();
+        let mut list = connection.pages(operation, Arguments::default()).unwrap();
+        for _ in 0..pages {
+            list.next().await.unwrap().unwrap();
+        }
+        let error = list.next().await.unwrap_err();
+        assert_eq!(error.kind(), "decode");
+        assert!(error.to_string().contains(place), "{error}");
+    }
 }
 
 #[tokio::test]

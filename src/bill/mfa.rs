@@ -64,9 +64,8 @@ impl<'o> Mfa<'o> {
             machine_name: None,
             remember_me: device.map(|_| true),
         };
-        let generation = self.organization.session().at_hand();
         let trust = api.validate_mfa_challenge().body(body).send().await?.into_inner();
-        if let Some(live) = generation {
+        if let Some(live) = self.organization.session().at_hand() {
             live.set_trusted(true);
         }
         let remembered =

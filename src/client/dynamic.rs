@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{Connection, Error, RequestBuilderExt as _, Response, encode_path};
 use crate::table::{Body, Operation, Paging, PagingStyle, ParamPlace};
+use crate::transport::classify::path_of;
 
 /// Arguments for one call.
 ///
@@ -230,12 +231,17 @@ impl Pages {
         let told: Value = serde_json::from_slice(&body).unwrap_or_default();
         self.at = match self.paging.style {
             PagingStyle::Token(next) => {
-                self.token =
+                let token =
                     told.pointer(next).filter(|token| !token.is_null()).map(text).filter(|token| !token.is_empty());
+                if token.is_some() && token == self.token {
+                    return Err(self.wrong(next, "the token of this very page: the list would never end"));
+                }
+                self.token = token;
                 self.token.as_ref().map(|_| at)
             }
             PagingStyle::Page(Some(total)) if told.pointer(total).is_some() => {
-                let total = told.pointer(total).and_then(Value::as_u64).unwrap_or_default();
+                let told = told.pointer(total).and_then(Value::as_u64);
+                let total = told.ok_or_else(|| self.wrong(total, "not a number of pages"))?;
                 let next = at + u64::from(self.size.max(1));
                 (next / u64::from(self.size.max(1)) < total).then_some(next)
             }
@@ -270,16 +276,16 @@ impl Pages {
         Ok(())
     }
 
+    fn wrong(&self, pointer: &str, detail: &str) -> Error {
+        Error::Decode { operation: self.operation.id, path: path_of(pointer), detail: detail.into() }
+    }
+
     /// The rows as they are on the wire: a number keeps its digits.
     fn rows(&self, body: &[u8]) -> Result<Vec<Arc<serde_json::value::RawValue>>, Error> {
         use std::collections::HashMap;
 
         use serde_json::value::RawValue;
-        let wrong = || Error::Decode {
-            operation: self.operation.id,
-            path: self.paging.items.replace('/', "."),
-            detail: "no rows there".into(),
-        };
+        let wrong = || self.wrong(self.paging.items, "no rows there");
         let mut raw: Box<RawValue> = serde_json::from_slice(body).map_err(|_| wrong())?;
         for key in self.paging.items.split('/').skip(1) {
             let mut object: HashMap<String, Box<RawValue>> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;

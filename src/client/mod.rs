@@ -9,12 +9,7 @@ pub mod sign_in;
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,6 +27,7 @@ pub use crate::transport::pace::Account;
 pub use crate::transport::policy::Policy;
 pub use crate::transport::response::Response;
 use crate::transport::response::{Payload, mismatch};
+pub use crate::transport::stream::ByteStream;
 pub use crate::transport::wire::{Settings, Wire};
 pub use crate::transport::{Connection, Gate};
 
@@ -92,11 +88,11 @@ impl ResponseValue<()> {
 impl ResponseValue<ByteStream> {
     pub fn stream(response: Response) -> Self {
         let Response { operation, status, headers, payload, .. } = response;
-        let (stream, held): (Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>, _) = match payload {
-            Payload::Whole(bytes) => (Box::pin(futures_util::stream::iter([Ok(bytes)])), None),
-            Payload::Stream(answer, held) => (Box::pin(answer.bytes_stream()), Some(held)),
+        let inner = match payload {
+            Payload::Whole(body) => ByteStream::whole(operation, body),
+            Payload::Stream(pieces) => pieces,
         };
-        Self { inner: ByteStream { operation, stream, held }, status, headers }
+        Self { inner, status, headers }
     }
 }
 
@@ -105,36 +101,6 @@ impl<T> Deref for ResponseValue<T> {
 
     fn deref(&self) -> &T {
         &self.inner
-    }
-}
-
-/// An answer that comes in pieces, such as a PDF. While it is kept, the call counts as under way.
-pub struct ByteStream {
-    operation: &'static Operation,
-    stream: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>,
-    held: Option<Box<dyn Send>>,
-}
-
-impl Stream for ByteStream {
-    type Item = Result<Bytes, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let piece = std::task::ready!(self.stream.as_mut().poll_next(context));
-        if !matches!(piece, Some(Ok(_))) {
-            self.held = None;
-        }
-        let operation = self.operation.id;
-        Poll::Ready(
-            piece.map(|piece| {
-                piece.map_err(|error| Error::Network { operation, source: Arc::new(error.without_url()) })
-            }),
-        )
-    }
-}
-
-impl fmt::Debug for ByteStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ByteStream({})", self.operation.id)
     }
 }
 

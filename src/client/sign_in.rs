@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::dynamic::Arguments;
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::clock::Clock;
@@ -13,6 +13,7 @@ use crate::session::grant::{Grant, Pending, SignIn};
 use crate::session::store::{Identity, fingerprint};
 use crate::table::{Api, Operation, Way};
 use crate::transport::Connection;
+use crate::transport::classify::path_of;
 
 /// Signs in by one call, whose answer carries the session where the spec says.
 pub struct OneCall {
@@ -64,7 +65,7 @@ impl OneCall {
         let response = self.connection.answer(operation, &arguments).await.map_err(|error| self.rejected(error))?;
         let absent = |path: &str, detail: &str| Error::Decode {
             operation: operation.id,
-            path: path.trim_start_matches('/').replace('/', "."),
+            path: path_of(path),
             detail: detail.into(),
         };
         let answer: Value = response.decode()?;
@@ -92,15 +93,23 @@ impl OneCall {
         Ok(Grant::new(presents)?.given(given))
     }
 
-    /// A refusal of the call that signs in is one of the credentials; BILL's v2 refuses inside a 200. A redirect and a fault of the
-    /// server's are not.
+    /// A refusal of the call that signs in is one of the credentials, wherever the vendor says why; BILL's v2 says so inside a 200. Without a
+    /// word it has to be a status that means the credentials: a redirect, a wrong path or a fault of the server does not.
     fn rejected(&self, error: Error) -> Error {
         match error {
-            Error::Vendor { refusal, .. } if matches!(refusal.status, 200..300 | 400..500) => {
+            Error::Vendor { refusal, .. } if is_of_credentials(&refusal) => {
                 Error::SignInRejected { way: self.way.name, refusal }
             }
             other => other,
         }
+    }
+}
+
+fn is_of_credentials(refusal: &Refusal) -> bool {
+    match refusal.status {
+        400 | 401 | 403 | 422 => true,
+        200..300 | 402..500 => refusal.codes().next().is_some(),
+        _ => false,
     }
 }
 

@@ -22,8 +22,7 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// Ends after `duration`: a wait that is wanted, such as a back-off.
     fn sleep(&self, duration: Duration) -> Wait;
 
-    /// Ends after `duration`: a limit on something else, which one hopes not to see end. A test clock may move itself on for
-    /// [`sleep`](Self::sleep), never for this.
+    /// Ends after `duration`: a time limit on something else. A test clock may move itself on for [`sleep`](Self::sleep), never for this.
     fn limit(&self, duration: Duration) -> Wait;
 }
 

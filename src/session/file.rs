@@ -5,11 +5,11 @@
 //! they go with the process that held them, however it ended.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -74,11 +74,9 @@ impl FileStore {
         let metadata = file.metadata().map_err(|error| self.failed("cannot be looked at", &error))?;
         let refuse = |what: &str| Err(StoreError::Unusable(format!("{} {what}", self.path.display())));
         if !metadata.is_file() {
-            return refuse("is not a file: name a file for LEDGERKEY_STORE, not a directory");
+            return refuse("is not a file");
         }
-        // The owner of a file just made is whom this process makes files as.
-        let own = self.probe_owner()?;
-        if metadata.uid() != own {
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
             return refuse("belongs to another user: its sessions are not used");
         }
         if metadata.mode() & 0o077 != 0 {
@@ -95,13 +93,6 @@ impl FileStore {
         } else {
             Err(StoreError::Unusable(format!("{} is not a file", self.path.display())))
         }
-    }
-
-    #[cfg(unix)]
-    fn probe_owner(&self) -> Result<u32, StoreError> {
-        use std::os::unix::fs::MetadataExt as _;
-        let lock = self.lock_file("write")?;
-        Ok(lock.metadata().map_err(|error| self.failed("cannot be looked at", &error))?.uid())
     }
 
     /// Changes the profile, alone.
@@ -188,11 +179,25 @@ impl Store for FileStore {
     }
 
     fn lease<'a>(&'a self, identity: &'a Identity) -> Storing<'a, Lease> {
-        let digest = identity.digest();
-        self.run(move |store| {
-            let lock = store.lock_file(&format!("{digest}.lock"))?;
-            lock.lock().map_err(|error| store.failed("cannot be locked", &error))?;
-            Ok(Lease::new(lock))
+        let name = format!("{}.lock", identity.digest());
+        Box::pin(async move {
+            loop {
+                let name = name.clone();
+                let lock = self.run(move |store| {
+                    let lock = store.lock_file(&name)?;
+                    match lock.try_lock() {
+                        Ok(()) => Ok(Some(lock)),
+                        Err(TryLockError::WouldBlock) => Ok(None),
+                        Err(TryLockError::Error(error)) => Err(store.failed("cannot be locked", &error)),
+                    }
+                });
+                if let Some(lock) = lock.await? {
+                    return Ok(Lease::new(lock));
+                }
+                // Asked again and again, not waited for on a thread: of those there are not enough for a thousand who wait, and a program could
+                // not end while one of them does.
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
         })
     }
 
@@ -236,8 +241,48 @@ impl Store for FileStore {
     }
 }
 
+/// A sign-in takes some tenths of a second.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
 /// The record of this identity, if it is that of `id`.
 fn stored(profile: &Profile, identity: &Identity, id: &str) -> Result<Option<Record>, StoreError> {
     let Some(text) = profile.sessions.get(&identity.digest()) else { return Ok(None) };
     Ok(Record::read(identity, text.get())?.filter(|record| record.id == id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More wait for the right to sign in than there are threads: whoever has it can still work.
+    #[test]
+    fn those_who_wait_for_a_lease_take_no_thread() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileStore::new(directory.path().join("sessions"));
+        let identity = Identity {
+            address: "https://vendor.example".into(),
+            way: "example".into(),
+            user: "user".into(),
+            organization: None,
+            key: None,
+        };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(2).build().unwrap();
+        runtime.block_on(async {
+            let held = store.lease(&identity).await.unwrap();
+            let waiting: Vec<_> = (0..8)
+                .map(|_| {
+                    let (store, identity) = (store.clone(), identity.clone());
+                    tokio::spawn(async move { store.lease(&identity).await.map(drop) })
+                })
+                .collect();
+            tokio::task::yield_now().await;
+            assert!(store.load(&identity).await.unwrap().is_none());
+            assert!(waiting.iter().all(|waiting| !waiting.is_finished()));
+            drop(held);
+            for waiting in waiting {
+                waiting.await.unwrap().unwrap();
+            }
+        });
+    }
 }

@@ -37,7 +37,7 @@ pub trait SignIn: Send + Sync {
         Err(Error::config("this way has no session to restore"))
     }
 
-    /// Ends a session at the vendor's. Does nothing where the vendor has no such call.
+    /// Ends a session at the vendor. Does nothing where the vendor has no such call.
     fn sign_out(&self, grant: Grant) -> Pending<'_, ()>;
 }
 

@@ -1,33 +1,32 @@
 //! The session: getting it, knowing when it dies, replacing it once, ending it. It knows no vendor and no HTTP client.
 //!
-//! The rules are in [`state`], a pure function; this file carries its decisions out. Callers take the live session without a lock;
-//! whoever finds none starts one sign-in for all, on a task of its own: a caller who gives up strands nobody, and a sign-in that was
-//! sent is never sent a second time because its first caller went away.
+//! The rules are in [`state`], a pure function; this file and [`flight`] carry its decisions out. Callers take the live session without a
+//! lock; whoever finds none starts one sign-in for all.
 
 pub mod clock;
 pub mod company;
 pub mod file;
+mod flight;
 pub mod grant;
-#[cfg_attr(not(feature = "bill"), allow(dead_code, reason = "only BILL's sessions idle out"))]
 pub mod pool;
 mod renewal;
-pub mod state;
+pub(crate) mod state;
 pub mod store;
-#[cfg_attr(not(feature = "bill"), allow(dead_code, reason = "only BILL's sessions idle out"))]
 pub mod warm;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use self::clock::Clock;
+use self::flight::Flight;
 use self::grant::{Grant, SignIn};
 use self::pool::Seat;
-use self::renewal::{Keeper, Renewed};
-use self::state::{Cause, Decision, Live, Phase, Terms};
+use self::renewal::Keeper;
+pub use self::state::Live;
+use self::state::{Decision, Pauses, Phase, Terms};
 use self::store::Store;
 use crate::error::Error;
 use crate::sync::{Mutex, MutexGuard, Slot, spawn};
@@ -55,12 +54,37 @@ struct State {
     generation: u64,
     /// The sign-in under way, if there is one.
     flight: Option<Flight>,
-    /// Rises when someone ends the session or replaces what it stands on: a sign-in that began before does not count any more.
+    /// How soon after failures the next one may be.
+    pauses: Pauses,
+    /// Rises when someone signs out: a sign-in that began before does not count any more.
     epoch: u64,
 }
 
-type Outcome = Result<Arc<Live>, Error>;
-type Flight = watch::Receiver<Option<Outcome>>;
+/// How a session treats its vendor: for how long it waits, and how long before a limit it acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionPolicy {
+    /// How much before the vendor's idle limit a session counts as gone. Default 10 s.
+    pub margin: Duration,
+    /// How long a refusal of the credentials is remembered. Default 1 h.
+    pub hold_off: Duration,
+    /// The pause after the second sign-in in a row that failed by something that may pass; after each further one it is twice as long.
+    /// Default 1 s.
+    pub pause: Duration,
+    /// The longest such pause. Default 2 min: of the 200 sign-ins an hour that BILL allows, an outage then costs 120 at four tries each.
+    pub longest_pause: Duration,
+}
+
+impl Default for SessionPolicy {
+    fn default() -> Self {
+        Self {
+            margin: Duration::from_secs(10),
+            hold_off: Duration::from_secs(3600),
+            pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(120),
+        }
+    }
+}
 
 /// How a session stands, for whoever watches over it. It names people and places, and holds no secret.
 ///
@@ -85,7 +109,7 @@ pub struct Status {
     pub user: Option<String>,
     /// The organization, where the credentials name one.
     pub organization: Option<String>,
-    /// How many sign-ins have succeeded.
+    /// Counts the sessions that this value has had: those it signed in for, and those it took out of a store.
     pub generation: u64,
     /// Whether a session is at hand, as far as is known here.
     pub live: bool,
@@ -95,8 +119,8 @@ pub struct Status {
     pub age: Option<Duration>,
     /// For how long no call of that session has completed.
     pub idle: Option<Duration>,
-    /// After how long without a call that session counts as gone: the vendor's idle limit less the margin. `None` where there is no
-    /// session, or no limit.
+    /// How much longer that session may go without a call before it counts as gone: what is left of the vendor's idle limit, less the
+    /// margin. `None` where there is no session, or no limit.
     pub expires_in: Option<Duration>,
     /// Whether the vendor refused the credentials, so that no sign-in is tried for now.
     pub refused: bool,
@@ -107,11 +131,11 @@ impl Session {
     pub fn new(
         sign_in: Arc<dyn SignIn>,
         clock: Arc<dyn Clock>,
-        margin: Duration,
-        hold_off: Duration,
+        policy: SessionPolicy,
         store: Option<Arc<dyn Store>>,
     ) -> Self {
-        let terms = Terms { idle: sign_in.way().idle, margin, hold_off };
+        let SessionPolicy { margin, hold_off, pause, longest_pause } = policy;
+        let terms = Terms { idle: sign_in.way().idle, margin, hold_off, pause, longest_pause };
         let keeper = store.zip(sign_in.identity().cloned()).map(|(store, identity)| Keeper::new(store, identity));
         let live = Slot::empty();
         Self(Arc::new(Shared { sign_in, clock, terms, keeper, live, state: Mutex::default(), seat: Seat::default() }))
@@ -119,7 +143,8 @@ impl Session {
 
     /// A session that is live already.
     pub(crate) fn live(sign_in: Arc<dyn SignIn>, grant: Grant, clock: Arc<dyn Clock>) -> Self {
-        let session = Self::new(sign_in, clock, Duration::ZERO, Duration::MAX, None);
+        let policy = SessionPolicy { margin: Duration::ZERO, hold_off: Duration::MAX, ..SessionPolicy::default() };
+        let session = Self::new(sign_in, clock, policy, None);
         let live = Arc::new(Live::new(1, grant, None, session.0.clock.now(), session.0.clock.now()));
         session.0.live.store(Some(live.clone()));
         *session.lock() = State { phase: Phase::Live(live), generation: 1, ..State::default() };
@@ -134,7 +159,7 @@ impl Session {
     /// The live session if there is one, without waiting.
     pub fn at_hand(&self) -> Option<Arc<Live>> {
         let live = self.0.live.load_full()?;
-        (!state::is_idle(&live, &self.0.terms, self.0.clock.now())).then_some(live)
+        (!self.0.terms.is_over(live.idle(self.0.clock.now()))).then_some(live)
     }
 
     /// The live session, or a new one. However many callers find none, one sign-in is made, and all of them get its outcome.
@@ -145,50 +170,10 @@ impl Session {
     /// # Cancelling
     /// Dropping the future leaves the sign-in running: its outcome is there for the next caller.
     pub async fn acquire(&self) -> Result<Arc<Live>, Error> {
-        if let Some(live) = self.at_hand() {
-            return Ok(live);
+        match self.at_hand() {
+            Some(live) => Ok(live),
+            None => self.fly().await,
         }
-        let mut flight = match self.board() {
-            Boarding::Decided(outcome) => return outcome,
-            Boarding::Flight(flight) => flight,
-        };
-        let outcome = flight.wait_for(Option::is_some).await;
-        match outcome {
-            Ok(outcome) => outcome.clone().unwrap_or_else(|| Err(vanished(self.way()))),
-            Err(_) => Err(vanished(self.way())),
-        }
-    }
-
-    /// Joins the sign-in under way, or starts one if the decision is to sign in.
-    fn board(&self) -> Boarding {
-        let mut state = self.lock();
-        if let Some(flight) = &state.flight {
-            return Boarding::Flight(flight.clone());
-        }
-        match state::decide(&state.phase, &self.0.terms, self.0.clock.now(), self.0.clock.monotonic()) {
-            Decision::Use(live) => Boarding::Decided(Ok(live)),
-            Decision::Fail(error) => Boarding::Decided(Err(error)),
-            Decision::SignIn(cause) => {
-                let (sender, receiver) = watch::channel(None);
-                state.flight = Some(receiver.clone());
-                self.0.live.store(None);
-                let flight = Landing { session: self.clone(), epoch: state.epoch, sender, landed: false };
-                drop(state);
-                self.take_off(flight, cause);
-                Boarding::Flight(receiver)
-            }
-        }
-    }
-
-    fn take_off(&self, mut landing: Landing, cause: Cause) {
-        let way = self.way();
-        let shared = self.0.clone();
-        let span = tracing::info_span!("sign_in", way = way.name, cause = cause.as_str());
-        let flight = async move {
-            let outcome = renewal::renew(&shared).await;
-            landing.land(outcome);
-        };
-        spawn(flight.instrument(span));
     }
 
     /// Reports that the vendor refused this generation as dead. A late report about an older one changes nothing.
@@ -200,7 +185,7 @@ impl Session {
             if let (Some(keeper), Some(id)) = (&self.0.keeper, &live.id) {
                 keeper.refused(id);
             }
-            state.phase = Phase::Cold;
+            state.phase = Phase::Dead;
             self.0.live.store(None);
             tracing::info!(way = self.way().name, generation, "the vendor ended the session");
         }
@@ -210,8 +195,8 @@ impl Session {
     pub(crate) fn completed(&self, live: &Live) {
         let now = self.0.clock.now();
         live.touch(now);
-        if let (Some(keeper), Some(id), Some(idle)) = (&self.0.keeper, &live.id, self.0.terms.idle) {
-            keeper.used(id, now, idle);
+        if let (Some(keeper), Some(id)) = (&self.0.keeper, &live.id) {
+            keeper.used(id, now, self.0.terms.idle);
         }
     }
 
@@ -226,28 +211,27 @@ impl Session {
         }
     }
 
-    /// Ends the session at the vendor's, if there is one. The value stays usable: the next call signs in again, and a remembered
-    /// refusal is forgotten.
+    /// Ends the session at the vendor, if there is one. The value stays usable: the next call signs in again, and a remembered
+    /// refusal is forgotten. A sign-in under way is let come to its end, and what it gets is ended in the background.
     ///
     /// Dropping a session does not sign out: it would have to wait, or to fail unseen.
     ///
     /// # Errors
-    /// The sign-out call's error. The session is forgotten here all the same, and idles out at the vendor's.
+    /// The sign-out call's error. The session is forgotten here all the same, and idles out at the vendor.
+    ///
+    /// # Cancelling
+    /// The session is forgotten here by then; whether the vendor was told is not known.
     pub async fn sign_out(&self) -> Result<(), Error> {
         let ended = {
             let mut state = self.lock();
             state.epoch += 1;
+            state.pauses = Pauses::default();
             self.0.live.store(None);
             std::mem::take(&mut state.phase)
         };
-        if let (Phase::Live(live), Some(keeper)) = (&ended, &self.0.keeper)
-            && let Some(id) = &live.id
-        {
-            keeper.forget(id).await;
-        }
         match ended {
-            Phase::Live(live) if self.way().sign_out.is_some() => self.0.sign_in.sign_out(live.grant.clone()).await,
-            _ => Ok(()),
+            Phase::Live(live) => self.0.end(&live.grant, live.id.as_deref()).await,
+            Phase::Cold | Phase::Dead | Phase::Refused { .. } => Ok(()),
         }
     }
 
@@ -291,71 +275,35 @@ impl Session {
     }
 }
 
+impl Shared {
+    /// Takes a session out of the store and ends it at the vendor.
+    async fn end(&self, grant: &Grant, id: Option<&str>) -> Result<(), Error> {
+        if let (Some(keeper), Some(id)) = (&self.keeper, id) {
+            keeper.refused(id);
+            keeper.forget(id).await;
+        }
+        match self.sign_in.way().sign_out {
+            Some(_) => self.sign_in.sign_out(grant.clone()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same without anybody to wait for it.
+    fn end_in_background(self: Arc<Self>, grant: Grant, id: Option<String>) {
+        let span = tracing::info_span!("sign_out", way = self.sign_in.way().name);
+        let ending = async move {
+            // It idles out at the vendor all the same.
+            if let Err(error) = self.end(&grant, id.as_deref()).await {
+                tracing::debug!(kind = error.kind(), "could not sign out");
+            }
+        };
+        spawn(ending.instrument(span));
+    }
+}
+
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.status().fmt(f)
-    }
-}
-
-enum Boarding {
-    Decided(Outcome),
-    Flight(Flight),
-}
-
-/// The duty of a sign-in under way to tell its outcome, even when its task is torn down.
-struct Landing {
-    session: Session,
-    epoch: u64,
-    sender: watch::Sender<Option<Outcome>>,
-    landed: bool,
-}
-
-impl Landing {
-    fn land(&mut self, outcome: Result<Renewed, Error>) {
-        self.landed = true;
-        let shared = &self.session.0;
-        let mut state = self.session.lock();
-        let outcome = outcome.map(|Renewed { grant, id, since, last_used }| {
-            state.generation += 1;
-            Arc::new(Live::new(state.generation, grant, id, since, last_used))
-        });
-        match &outcome {
-            Ok(live) => tracing::info!(generation = live.generation, "signed in"),
-            Err(error) => tracing::warn!(kind = error.kind(), "could not sign in"),
-        }
-        state.flight = None;
-        // Who waited gets the session either way. It is kept only if nobody signed out meanwhile.
-        if state.epoch == self.epoch {
-            state.phase = match &outcome {
-                Ok(live) => {
-                    shared.live.store(Some(live.clone()));
-                    Phase::Live(live.clone())
-                }
-                Err(error) => state::after_failure(error, shared.clock.monotonic()),
-            };
-        }
-        drop(state);
-        let signed_in = outcome.is_ok();
-        let _ = self.sender.send(Some(outcome));
-        if signed_in {
-            self.session.take_seat();
-        }
-    }
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        if !self.landed {
-            self.land(Err(vanished(self.session.way())));
-        }
-    }
-}
-
-/// The sign-in's task was torn down: the runtime is shutting down, or the vendor module panicked.
-fn vanished(way: &'static Way) -> Error {
-    Error::Network {
-        operation: way.operation.unwrap_or("sign-in"),
-        source: Arc::new(std::io::Error::other("the sign-in was torn down before it had an outcome")),
     }
 }
 

@@ -6,11 +6,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
-use tracing::Instrument as _;
-
 use super::state::{self, Decision, Live, Phase};
 use super::{Session, Shared, Status};
-use crate::sync::{Mutex, spawn};
+use crate::sync::Mutex;
 
 /// Where a session has its pool, if it is of one.
 pub(super) type Seat = OnceLock<Weak<Seats>>;
@@ -79,15 +77,8 @@ impl Session {
         let Some(live) = self.take_unused() else { return false };
         let way = self.way();
         tracing::debug!(way = way.name, generation = live.generation, "a session had to make room");
-        if way.sign_out.is_some() && self.0.keeper.is_none() {
-            let (shared, span) = (self.0.clone(), tracing::info_span!("make_room", way = way.name));
-            let sign_out = async move {
-                // It idles out at the vendor's all the same.
-                if let Err(error) = shared.sign_in.sign_out(live.grant.clone()).await {
-                    tracing::debug!(kind = error.kind(), "could not sign out");
-                }
-            };
-            spawn(sign_out.instrument(span));
+        if self.0.keeper.is_none() {
+            self.0.clone().end_in_background(live.grant.clone(), None);
         }
         true
     }
@@ -105,7 +96,7 @@ impl Session {
         }
         match std::mem::take(&mut state.phase) {
             Phase::Live(live) => Some(live),
-            Phase::Cold | Phase::Refused { .. } => None,
+            Phase::Cold | Phase::Dead | Phase::Refused { .. } => None,
         }
     }
 

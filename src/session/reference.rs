@@ -6,12 +6,14 @@ use std::time::SystemTime;
 use proptest::prelude::*;
 
 use super::clock::Wait;
+use super::flight::vanished;
 use super::grant::Pending;
 use super::tests::{WAY, granted, rejected};
 use super::*;
 
 const MARGIN: u64 = 10;
 const HOLD_OFF: u64 = 3600;
+const LONGEST_PAUSE: u64 = 120;
 /// That of `WAY`.
 const LIMIT: u64 = 2100;
 
@@ -40,7 +42,7 @@ enum Outcome {
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let outcome = || prop_oneof![4 => Just(Outcome::Granted), 1 => Just(Outcome::Refused), 1 => Just(Outcome::Passing)];
+    let outcome = || prop_oneof![4 => Just(Outcome::Granted), 1 => Just(Outcome::Refused), 4 => Just(Outcome::Passing)];
     // Most of the times that pass are near a limit: there the rules are.
     let near = |limit: u64| (limit - 12..limit + 3).boxed();
     let times = prop_oneof![0_u64..5, near(LIMIT), near(LIMIT / 2), near(HOLD_OFF), 0_u64..10_000];
@@ -62,8 +64,11 @@ enum Past {
     Granted,
     Used,
     Refused,
-    /// Ended, forgotten, or never there.
-    Nothing,
+    /// A sign-in failed by something that may pass.
+    Failed,
+    /// Forgotten, or refused as dead.
+    Ended,
+    SignedOut,
 }
 
 #[derive(Default)]
@@ -80,10 +85,10 @@ impl Reference {
         self.history.push((past, self.wall, self.monotonic));
     }
 
-    /// The last thing that was not a use, and the last of all.
+    /// The last thing that was not a use, and when the last of all was.
     fn last(&self) -> (Past, (i64, u64)) {
         let rest = self.history.iter().rev().find(|(past, ..)| !matches!(past, Past::Used));
-        let past = rest.map_or(Past::Nothing, |(past, ..)| *past);
+        let past = rest.map_or(Past::SignedOut, |(past, ..)| *past);
         (past, self.history.last().map_or((0, 0), |(_, wall, monotonic)| (*wall, *monotonic)))
     }
 
@@ -97,6 +102,18 @@ impl Reference {
         matches!(past, Past::Refused) && self.monotonic - monotonic < HOLD_OFF
     }
 
+    /// How long after the last failures the next sign-in has to wait: nothing after one, then a second, two, four.
+    fn pause(&self) -> u64 {
+        let lately = self.history.iter().rev().take_while(|(past, ..)| matches!(past, Past::Failed | Past::Ended));
+        let mut failures = lately.filter(|(past, ..)| matches!(past, Past::Failed));
+        let Some((.., last)) = failures.next() else { return 0 };
+        let pause = match u32::try_from(failures.count()).unwrap() {
+            0 => 0,
+            earlier => 2_u64.saturating_pow(earlier - 1).min(LONGEST_PAUSE),
+        };
+        (last + pause).saturating_sub(self.monotonic)
+    }
+
     /// Whether somebody who wants the session gets it.
     fn acquire(&mut self, outcome: Outcome) -> bool {
         if self.is_live() {
@@ -105,6 +122,7 @@ impl Reference {
         if self.is_refused() {
             return false;
         }
+        self.happen(Event::Pass(self.pause()));
         self.sign_ins += 1;
         match outcome {
             Outcome::Granted => {
@@ -112,7 +130,7 @@ impl Reference {
                 self.note(Past::Granted);
             }
             Outcome::Refused => self.note(Past::Refused),
-            Outcome::Passing => self.note(Past::Nothing),
+            Outcome::Passing => self.note(Past::Failed),
         }
         outcome == Outcome::Granted
     }
@@ -121,9 +139,9 @@ impl Reference {
         match event {
             Event::Acquire(outcome) => return Some(self.acquire(outcome)),
             Event::Complete if self.is_live() => self.note(Past::Used),
-            Event::Reject(0) if matches!(self.last().0, Past::Granted) => self.note(Past::Nothing),
-            Event::SignOut => self.note(Past::Nothing),
-            Event::ForgetRefusal if matches!(self.last().0, Past::Refused) => self.note(Past::Nothing),
+            Event::Reject(0) if matches!(self.last().0, Past::Granted) => self.note(Past::Ended),
+            Event::SignOut => self.note(Past::SignedOut),
+            Event::ForgetRefusal if matches!(self.last().0, Past::Refused) => self.note(Past::Ended),
             Event::Complete | Event::Reject(_) | Event::ForgetRefusal => {}
             Event::Pass(seconds) => {
                 self.monotonic += seconds;
@@ -155,8 +173,10 @@ impl Clock for World {
     fn monotonic(&self) -> Duration {
         Duration::from_secs(*self.monotonic.lock().unwrap())
     }
-    fn sleep(&self, _: Duration) -> Wait {
-        Box::pin(std::future::pending())
+    /// Whoever sleeps moves the time on.
+    fn sleep(&self, duration: Duration) -> Wait {
+        self.pass(duration.as_secs());
+        Box::pin(std::future::ready(()))
     }
     fn limit(&self, _: Duration) -> Wait {
         Box::pin(std::future::pending())
@@ -184,6 +204,11 @@ impl SignIn for World {
 }
 
 impl World {
+    fn pass(&self, seconds: u64) {
+        *self.monotonic.lock().unwrap() += seconds;
+        *self.wall.lock().unwrap() += i64::try_from(seconds).unwrap();
+    }
+
     async fn happen(&self, session: &Session, event: Event) -> Option<bool> {
         match event {
             Event::Acquire(outcome) => {
@@ -194,10 +219,7 @@ impl World {
             Event::Reject(ago) => session.reject(session.status().generation.saturating_sub(ago)),
             Event::SignOut => session.sign_out().await.unwrap(),
             Event::ForgetRefusal => session.forget_refusal(),
-            Event::Pass(seconds) => {
-                *self.monotonic.lock().unwrap() += seconds;
-                *self.wall.lock().unwrap() += i64::try_from(seconds).unwrap();
-            }
+            Event::Pass(seconds) => self.pass(seconds),
             Event::Step(seconds) => *self.wall.lock().unwrap() += seconds,
         }
         None
@@ -217,8 +239,13 @@ proptest! {
                 outcome: Mutex::new(Outcome::Granted),
                 sign_ins: 0.into(),
             });
-            let (margin, hold_off) = (Duration::from_secs(MARGIN), Duration::from_secs(HOLD_OFF));
-            let session = Session::new(world.clone(), world.clone(), margin, hold_off, None);
+            let policy = SessionPolicy {
+                margin: Duration::from_secs(MARGIN),
+                hold_off: Duration::from_secs(HOLD_OFF),
+                pause: Duration::from_secs(1),
+                longest_pause: Duration::from_secs(LONGEST_PAUSE),
+            };
+            let session = Session::new(world.clone(), world.clone(), policy, None);
             let mut reference = Reference::default();
             for event in events {
                 let outcome = world.happen(&session, event).await;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use super::Shared;
 use super::grant::Grant;
@@ -16,6 +16,8 @@ pub(super) struct Renewed {
     pub(super) id: Option<String>,
     pub(super) since: SystemTime,
     pub(super) last_used: SystemTime,
+    /// It was in the store already: nobody signed in.
+    pub(super) stored: bool,
 }
 
 /// A session's place in a store.
@@ -39,6 +41,8 @@ struct Kept {
 /// refusal, and the vendor's 200 sign-ins an hour would be gone at once.
 const BETWEEN_LONE_SIGN_INS: Duration = Duration::from_secs(60);
 
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A few are enough: an id comes back only while somebody else has not yet seen the refusal.
 const REFUSED_KEPT: usize = 8;
 
@@ -48,9 +52,6 @@ pub(super) async fn renew(shared: &Shared) -> Result<Renewed, Error> {
     let kept = &keeper.0;
     match share(shared, kept).await {
         Ok(renewed) => {
-            if kept.away.swap(false, Ordering::Relaxed) {
-                tracing::info!("the session store is back");
-            }
             if let Ok(renewed) = &renewed {
                 kept.told.store(millis(renewed.last_used), Ordering::Relaxed);
             }
@@ -86,10 +87,11 @@ async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, S
         Err(error) => return Ok(Err(error)),
     };
     // The session is good whether or not it can be kept.
-    if let Some(record) = kept.record(&renewed)
-        && let Err(error) = kept.store.save(&kept.identity, &record).await
-    {
-        kept.note_away(&error);
+    if let Some(record) = kept.record(&renewed) {
+        match kept.store.save(&kept.identity, &record).await {
+            Ok(()) => kept.note_back(),
+            Err(error) => kept.note_away(&error),
+        }
     }
     Ok(Ok(renewed))
 }
@@ -97,7 +99,7 @@ async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, S
 async fn sign_in(shared: &Shared, id: Option<String>) -> Result<Renewed, Error> {
     let grant = shared.sign_in.sign_in().await?;
     let now = shared.clock.now();
-    Ok(Renewed { grant, id, since: now, last_used: now })
+    Ok(Renewed { grant, id, since: now, last_used: now, stored: false })
 }
 
 impl Kept {
@@ -114,9 +116,14 @@ impl Kept {
         let Ok(mut grant) = shared.sign_in.restore(record.session.clone()) else { return Ok(None) };
         grant.trusted = record.trusted;
         grant.user = record.user.clone();
-        tracing::debug!("took the session out of the store");
-        let since = UNIX_EPOCH + Duration::from_millis(record.since);
-        Ok(Some(Renewed { grant, last_used: record.last_used(), since, id: Some(record.id) }))
+        self.note_back();
+        Ok(Some(Renewed {
+            grant,
+            last_used: record.last_used(),
+            since: record.since(),
+            id: Some(record.id),
+            stored: true,
+        }))
     }
 
     fn record(&self, renewed: &Renewed) -> Option<Record> {
@@ -135,6 +142,12 @@ impl Kept {
     fn note_away(&self, error: &StoreError) {
         if !self.away.swap(true, Ordering::Relaxed) {
             tracing::warn!(%error, "the session store failed; going on without it");
+        }
+    }
+
+    fn note_back(&self) {
+        if self.away.swap(false, Ordering::Relaxed) {
+            tracing::info!("the session store is back");
         }
     }
 }
@@ -161,10 +174,10 @@ impl Keeper {
     }
 
     /// Tells the store that the session was used, but not more often than a fortieth of the idle limit: somebody else's view of it
-    /// may be so much too old, and no more.
-    pub(super) fn used(&self, id: &str, now: SystemTime, idle: Duration) {
+    /// may be that much too old, and no more. A store may forget what is not used, so it is told of a session without a limit too.
+    pub(super) fn used(&self, id: &str, now: SystemTime, idle: Option<Duration>) {
         let (at, last) = (millis(now), self.0.told.load(Ordering::Relaxed));
-        let apart = u64::try_from((idle / 40).as_millis()).unwrap_or(u64::MAX);
+        let apart = u64::try_from((idle.unwrap_or(A_DAY) / 40).as_millis()).unwrap_or(u64::MAX);
         if at.abs_diff(last) < apart
             || self.0.told.compare_exchange(last, at, Ordering::Relaxed, Ordering::Relaxed).is_err()
         {

@@ -1,7 +1,7 @@
 //! The session's state, and the one decision about it: a pure function of the state and the time.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::grant::Grant;
@@ -22,7 +22,13 @@ pub struct Live {
     trusted: AtomicBool,
     /// Milliseconds since 1970 of the last completed call.
     last_used: AtomicU64,
+    /// The operations that refused it when it was fresh, and when, by the monotonic clock.
+    refused_to: Mutex<Vec<(&'static str, Duration)>>,
 }
+
+/// For how long an operation that refused a fresh session is believed to mean something else than the session. A loop over an operation that
+/// the user has no right to would else cost one of the vendor's 200 sign-ins an hour at each call.
+const REFUSAL_HOLDS: Duration = Duration::from_secs(60);
 
 impl Live {
     pub(super) fn new(
@@ -33,7 +39,8 @@ impl Live {
         last_used: SystemTime,
     ) -> Self {
         let trusted = AtomicBool::new(grant.trusted.unwrap_or(false));
-        Self { generation, grant, id, since, trusted, last_used: AtomicU64::new(millis(last_used)) }
+        let last_used = AtomicU64::new(millis(last_used));
+        Self { generation, grant, id, since, trusted, last_used, refused_to: Mutex::default() }
     }
 
     /// Notes a completed call: the idle time counts from here.
@@ -59,14 +66,29 @@ impl Live {
     pub(crate) fn set_trusted(&self, trusted: bool) {
         self.trusted.store(trusted, Ordering::Relaxed);
     }
+
+    /// Notes that an operation refused this session as dead when it was fresh.
+    pub(crate) fn note_refused_to(&self, operation: &'static str, monotonic: Duration) {
+        let mut refused = self.refused_to.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.retain(|(other, _)| *other != operation);
+        refused.push((operation, monotonic));
+    }
+
+    /// Whether it did so less than a minute ago: a refusal of this operation says nothing about the session then.
+    pub(crate) fn is_refused_to(&self, operation: &str, monotonic: Duration) -> bool {
+        let refused = self.refused_to.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.iter().any(|(other, at)| *other == operation && monotonic.saturating_sub(*at) < REFUSAL_HOLDS)
+    }
 }
 
 /// Where a session stands.
 #[derive(Debug, Clone, Default)]
-pub enum Phase {
-    /// No session: never signed in, idled out, refused as dead, or signed out.
+pub(crate) enum Phase {
+    /// No session: never signed in, or signed out.
     #[default]
     Cold,
+    /// No session: the vendor refused the last one as dead.
+    Dead,
     /// A session that was alive when last heard of.
     Live(Arc<Live>),
     /// The vendor refused the credentials or locked the login. Trying again would lock it or keep it locked.
@@ -80,18 +102,22 @@ pub enum Phase {
 
 /// How long things hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub(crate) struct Terms {
     /// The vendor's idle limit.
-    pub idle: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
     /// How much before the limit a session counts as gone.
-    pub margin: Duration,
+    pub(crate) margin: Duration,
     /// How long a refusal of the credentials is remembered.
-    pub hold_off: Duration,
+    pub(crate) hold_off: Duration,
+    /// The first pause between sign-ins that fail by something that may pass; each further one is twice as long.
+    pub(crate) pause: Duration,
+    /// The longest such pause.
+    pub(crate) longest_pause: Duration,
 }
 
 /// What to do for a caller who wants the session.
 #[derive(Debug, Clone)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// Go with this one.
     Use(Arc<Live>),
     /// Sign in.
@@ -102,9 +128,11 @@ pub enum Decision {
 
 /// Why a sign-in was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// There was none.
     Cold,
+    /// The vendor refused the last one as dead.
+    Dead,
     /// It had idled for as long as the vendor allows.
     Idle,
     /// The hold-off after a refusal has passed.
@@ -113,9 +141,10 @@ pub enum Cause {
 
 impl Cause {
     /// The word for logs.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Cold => "cold",
+            Self::Dead => "dead",
             Self::Idle => "idle",
             Self::HoldOffPassed => "hold-off-passed",
         }
@@ -123,10 +152,11 @@ impl Cause {
 }
 
 /// Decides, from the state and the two clocks alone.
-pub fn decide(phase: &Phase, terms: &Terms, now: SystemTime, monotonic: Duration) -> Decision {
+pub(crate) fn decide(phase: &Phase, terms: &Terms, now: SystemTime, monotonic: Duration) -> Decision {
     match phase {
         Phase::Cold => Decision::SignIn(Cause::Cold),
-        Phase::Live(live) if is_idle(live, terms, now) => Decision::SignIn(Cause::Idle),
+        Phase::Dead => Decision::SignIn(Cause::Dead),
+        Phase::Live(live) if terms.is_over(live.idle(now)) => Decision::SignIn(Cause::Idle),
         Phase::Live(live) => Decision::Use(live.clone()),
         Phase::Refused { at, .. } if monotonic.saturating_sub(*at) >= terms.hold_off => {
             Decision::SignIn(Cause::HoldOffPassed)
@@ -135,13 +165,8 @@ pub fn decide(phase: &Phase, terms: &Terms, now: SystemTime, monotonic: Duration
     }
 }
 
-/// Whether the vendor has, or is about to have, ended the session for idleness.
-pub(super) fn is_idle(live: &Live, terms: &Terms, now: SystemTime) -> bool {
-    terms.is_over(live.idle(now))
-}
-
 impl Terms {
-    /// Whether a session that has been idle for so long counts as gone.
+    /// Whether a session that has been idle for this long counts as gone: the vendor has ended it, or is about to.
     pub(super) fn is_over(&self, idle: Duration) -> bool {
         self.left(idle).is_some_and(|left| left.is_zero())
     }
@@ -153,12 +178,36 @@ impl Terms {
 }
 
 /// What a failed sign-in leaves behind: a refusal of the credentials is remembered, everything else may pass.
-pub fn after_failure(error: &Error, monotonic: Duration) -> Phase {
+pub(crate) fn after_failure(error: &Error, monotonic: Duration) -> Phase {
     match error {
         Error::SignInRejected { .. } | Error::LockedOut { .. } => {
             Phase::Refused { error: error.clone(), at: monotonic }
         }
         _ => Phase::Cold,
+    }
+}
+
+/// The pauses between sign-ins that fail by something that may pass: an outage must not use up the vendor's sign-ins.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pauses {
+    failures: u32,
+    until: Duration,
+}
+
+impl Pauses {
+    /// One more has failed. The first is followed by no pause: it has made several tries itself.
+    pub(crate) fn failed(&mut self, terms: &Terms, monotonic: Duration) {
+        let pause = match self.failures {
+            0 => Duration::ZERO,
+            earlier => terms.pause.saturating_mul(1 << (earlier - 1).min(16)).min(terms.longest_pause),
+        };
+        self.failures = self.failures.saturating_add(1);
+        self.until = monotonic.saturating_add(pause);
+    }
+
+    /// How long the next one has to wait.
+    pub(crate) fn left(&self, monotonic: Duration) -> Duration {
+        self.until.saturating_sub(monotonic)
     }
 }
 
@@ -172,8 +221,13 @@ mod tests {
     use crate::error::Refusal;
 
     const LIMIT: Duration = Duration::from_secs(35 * 60);
-    const TERMS: Terms =
-        Terms { idle: Some(LIMIT), margin: Duration::from_secs(10), hold_off: Duration::from_secs(3600) };
+    const TERMS: Terms = Terms {
+        idle: Some(LIMIT),
+        margin: Duration::from_secs(10),
+        hold_off: Duration::from_secs(3600),
+        pause: Duration::from_secs(1),
+        longest_pause: Duration::from_secs(120),
+    };
 
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
@@ -224,6 +278,26 @@ mod tests {
     fn a_fault_that_may_pass_is_not_remembered() {
         let timeout = Error::Timeout { operation: "login", what: "the answer", limit: Duration::ZERO };
         assert!(matches!(after_failure(&timeout, Duration::ZERO), Phase::Cold));
+    }
+
+    #[test]
+    fn an_outage_of_an_hour_costs_a_part_of_the_sign_ins() {
+        let (mut pauses, mut now, mut failures) = (Pauses::default(), Duration::ZERO, 0);
+        while now < Duration::from_secs(3600) {
+            pauses.failed(&TERMS, now);
+            failures += 1;
+            now += pauses.left(now);
+        }
+        assert!(failures * 4 < 200, "at four tries each, of the 200 that BILL allows: {failures}");
+    }
+
+    #[test]
+    fn an_operation_that_refused_a_fresh_session_is_not_believed_for_a_minute() {
+        let live = live();
+        live.note_refused_to("listVendors", Duration::from_secs(5));
+        assert!(live.is_refused_to("listVendors", Duration::from_secs(64)));
+        assert!(!live.is_refused_to("listVendors", Duration::from_secs(65)));
+        assert!(!live.is_refused_to("listBills", Duration::from_secs(5)));
     }
 
     proptest! {

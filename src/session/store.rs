@@ -161,7 +161,7 @@ impl Record {
     }
 
     fn is_sound(&self) -> bool {
-        !self.id.is_empty() && !self.session.expose().is_empty() && self.since <= self.last_used
+        !self.id.is_empty() && !self.session.expose().is_empty() && self.since <= self.last_used && self.last_used < FAR
     }
 
     /// Writes it down.
@@ -172,11 +172,19 @@ impl Record {
         serde_json::to_string(self).map_err(|_| StoreError::Unavailable("the session cannot be written down".into()))
     }
 
+    /// When it was granted.
+    pub fn since(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.since)
+    }
+
     /// The time of the last completed call.
     pub fn last_used(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.last_used)
     }
 }
+
+/// The year 10000, in milliseconds since 1970: no time of a record is later, and not every system can tell one that is much later.
+const FAR: u64 = 253_402_300_800_000;
 
 pub(crate) fn millis(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))

@@ -93,7 +93,7 @@ pub(super) fn rejected(_: usize) -> Result<Grant, Error> {
 }
 
 pub(super) fn session(vendor: &Arc<OnDemand>) -> Session {
-    Session::new(vendor.clone(), Arc::new(Stopped), Duration::from_secs(10), Duration::from_secs(3600), None)
+    Session::new(vendor.clone(), Arc::new(Stopped), SessionPolicy::default(), None)
 }
 
 /// Starts callers, and waits until each of them waits for the sign-in.
@@ -183,16 +183,17 @@ async fn a_late_refusal_of_an_old_session_does_not_end_the_new_one() {
 }
 
 #[tokio::test]
-async fn signing_out_during_a_sign_in_leaves_no_session_behind() {
+async fn signing_out_during_a_sign_in_ends_what_it_gets_and_who_waits_gets_another() {
     let vendor = OnDemand::new(0, granted);
     let session = session(&vendor);
     let callers = waiting(&session, 1).await;
     session.sign_out().await.unwrap();
-    vendor.permits.add_permits(1);
+    vendor.permits.add_permits(2);
     for caller in callers {
-        assert!(caller.await.unwrap().is_ok());
+        assert_eq!(caller.await.unwrap().unwrap().grant.get("session").unwrap().secret.expose(), "session-2");
     }
-    assert!(!session.status().live);
+    tokio::task::yield_now().await;
+    assert_eq!((vendor.sign_ins(), vendor.sign_outs()), (2, 1));
 }
 
 #[tokio::test]
@@ -275,7 +276,7 @@ async fn the_status_tells_whose_session_it_is_and_how_long_it_lasts() {
         key: Some("CANARY".into()),
     };
     let clock = Arc::new(At(1000.into()));
-    let session = Session::new(Arc::new(Named(identity)), clock.clone(), Duration::from_secs(10), Duration::MAX, None);
+    let session = Session::new(Arc::new(Named(identity)), clock.clone(), SessionPolicy::default(), None);
     let cold = session.status();
     assert_eq!((cold.live, cold.age, cold.idle, cold.expires_in), (false, None, None, None));
     assert_eq!((cold.user.as_deref(), cold.organization.as_deref()), (Some("user@example.com"), Some("008example")));

@@ -188,6 +188,7 @@ mod tests {
 
     use tokio::sync::watch;
 
+    use super::super::SessionPolicy;
     use super::super::clock::{Clock, Wait};
     use super::super::tests::{OnDemand, granted, rejected};
     use super::*;
@@ -233,7 +234,7 @@ mod tests {
 
     fn opened(vendor: &Arc<OnDemand>) -> (Arc<ByHand>, Session) {
         let clock = ByHand::new();
-        let session = Session::new(vendor.clone(), clock.clone(), Duration::from_secs(10), HOUR, None);
+        let session = Session::new(vendor.clone(), clock.clone(), SessionPolicy::default(), None);
         (clock, session)
     }
 

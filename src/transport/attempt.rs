@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
 use reqwest::Request;
 use tracing::Instrument as _;
@@ -12,16 +13,26 @@ use super::classify::{Class, Verdict, classify};
 use super::hide::Hide;
 use super::policy::Fate;
 use super::response::{Payload, Response};
+use super::stream::ByteStream;
 use super::wire::{Wire, retry_after};
 use super::{Shared, attach};
-use crate::error::{Mismatch, Refusal};
+use crate::error::{Error, Mismatch, Refusal};
 use crate::table::{Answer, Operation, Scheme};
 
 /// Why a try failed.
 pub(super) enum Failure {
-    Refused { class: Class, refusal: Refusal, retry_after: Option<Duration> },
+    Refused {
+        class: Class,
+        refusal: Refusal,
+        retry_after: Option<Duration>,
+    },
     Unreadable(Mismatch),
-    Broken { error: reqwest::Error, fate: Fate },
+    /// The request could not be made ready; it did not leave.
+    Unsent(Error),
+    Broken {
+        error: reqwest::Error,
+        fate: Fate,
+    },
     TimedOut(Duration),
 }
 
@@ -31,6 +42,7 @@ impl Failure {
         match self {
             Self::Refused { class, .. } => class.as_str(),
             Self::Unreadable(_) => "unreadable",
+            Self::Unsent(_) => "unsent",
             Self::Broken { .. } => "broken",
             Self::TimedOut(_) => "timed-out",
         }
@@ -97,19 +109,21 @@ async fn exchange(
     if let Some(live) = admitted.live()
         && let Err(error) = attach::attach(&mut request, schemes, &live.grant)
     {
-        // `permit` has made sure that the session has what the operation asks for.
-        return Err(Failure::Unreadable(Mismatch { path: ".".into(), detail: error.to_string() }));
+        return Err(Failure::Unsent(error));
     }
     let answer = async {
         let answer = wire.http().execute(request).await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let payload = match operation.answer {
             Answer::Bytes if status.is_success() && operation.facts.answers.success.is_none() => {
-                Payload::Stream(answer, admitted.into_held())
+                Payload::Stream(ByteStream::of(operation, answer, wire.clock().clone(), limit, admitted))
             }
-            _ => Payload::Whole(answer.bytes().await?),
+            _ => match whole(answer, wire.policy().longest_answer).await? {
+                Some(body) => Payload::Whole(body),
+                None => return Ok(None),
+            },
         };
-        Ok(Response { operation, status, headers, payload, hide: Hide::default() })
+        Ok(Some(Response { operation, status, headers, payload, hide: Hide::default() }))
     };
     // The limit is polled first: when both are there at once, the time is over.
     let response = match select(wire.clock().limit(limit), pin!(answer)).await {
@@ -119,6 +133,10 @@ async fn exchange(
             let fate = if error.is_connect() || error.is_builder() { Fate::NotActed } else { Fate::Unknown };
             Failure::Broken { error, fate }
         })?,
+    };
+    let Some(response) = response else {
+        let detail = format!("longer than {} bytes", wire.policy().longest_answer);
+        return Err(Failure::Unreadable(Mismatch { path: ".".into(), detail }));
     };
     let Payload::Whole(body) = &response.payload else { return Ok(response) };
     match classify(&operation.facts.answers, response.status.as_u16(), body) {
@@ -132,4 +150,24 @@ async fn exchange(
             Err(Failure::Refused { class, refusal, retry_after })
         }
     }
+}
+
+/// The body, or `None` if it is longer than `most` bytes: what a hostile or broken server sends must not fill the memory.
+async fn whole(mut answer: reqwest::Response, most: usize) -> reqwest::Result<Option<Bytes>> {
+    let is_over = |length: usize| length > most;
+    if answer.content_length().is_some_and(|length| usize::try_from(length).map_or(true, is_over)) {
+        return Ok(None);
+    }
+    // Most answers come in one piece, which is taken as it is.
+    let first = answer.chunk().await?.unwrap_or_default();
+    let Some(second) = answer.chunk().await? else { return Ok((!is_over(first.len())).then_some(first)) };
+    let mut body = BytesMut::from(first);
+    body.extend_from_slice(&second);
+    while let Some(piece) = answer.chunk().await? {
+        if is_over(body.len() + piece.len()) {
+            return Ok(None);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok((!is_over(body.len())).then(|| body.freeze()))
 }

@@ -1,4 +1,4 @@
-//! Budgets that outlast one process: what a fleet of machines may call together, and what retries may cost.
+//! What callers may spend together: the calls of a fleet of machines, and the retries of one process.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -39,7 +39,9 @@ pub(super) struct Call<'c> {
 /// What a call holds while it is under way.
 pub(super) struct Admitted {
     live: Option<Arc<Live>>,
+    #[expect(dead_code, reason = "held for its drop")]
     places: Vec<OwnedSemaphorePermit>,
+    #[expect(dead_code, reason = "held for its drop")]
     shared: Option<Lease>,
 }
 
@@ -84,14 +86,19 @@ impl<'c> Call<'c> {
                 }
                 Err(failure) => failure,
             };
-            if self.note(&failure, live.as_ref()) && !replayed {
-                // Refused before acting, so it is safe to send again; once, for a session that is refused fresh will not get better.
-                if let (Some(session), Some(live)) = (&self.shared.session, &live) {
+            if self.note(&failure, live.as_ref())
+                && let (Some(session), Some(live)) = (&self.shared.session, &live)
+            {
+                let now = self.shared.wire.clock().monotonic();
+                if replayed {
+                    live.note_refused_to(self.operation.id, now);
+                } else if !live.is_refused_to(self.operation.id, now) {
+                    // Refused before acting, so it is safe to send again; once, for a session that is refused fresh will not get better.
                     session.reject(live.generation);
+                    replayed = true;
+                    tries -= 1;
+                    continue;
                 }
-                replayed = true;
-                tries -= 1;
-                continue;
             }
             self.back_off(failure, live.as_ref(), tries).await?;
         }
@@ -141,7 +148,11 @@ impl<'c> Call<'c> {
             Failure::Refused { class: Class::Passing, retry_after, .. } => (Fate::Unknown, *retry_after),
             Failure::Broken { fate, .. } => (*fate, None),
             Failure::TimedOut(_) => (Fate::Unknown, None),
-            Failure::Refused { .. } | Failure::Unreadable(_) => return Err(self.error(failure, live)),
+            // Whether it was done stands in an answer that cannot be read. Another try would most likely get the same.
+            Failure::Unreadable(_) if !self.operation.replay_safe => (Fate::Unknown, None),
+            Failure::Refused { .. } | Failure::Unreadable(_) | Failure::Unsent(_) => {
+                return Err(self.error(failure, live));
+            }
         };
         // The vendor's limits are what they are; only what may be an outage is paid for.
         let is_limit = matches!(failure, Failure::Refused { class: Class::RateLimited, .. });
@@ -181,21 +192,18 @@ impl<'c> Call<'c> {
             {
                 continue;
             }
-            if !self.spend() {
-                continue;
+            let Some(mut counted) = self.spend() else { continue };
+            match self.share().await? {
+                Share::Taken(shared) => {
+                    counted.is_final = true;
+                    return Ok(Admitted { live, places, shared });
+                }
+                Share::Wait(wait) => {
+                    // With nothing in hand: it can take long, and others may have something else to do.
+                    drop((counted, places));
+                    self.wait_for_share(wait).await?;
+                }
             }
-            let shared = match self.share().await {
-                Ok(Some(lease)) => lease,
-                Ok(None) => {
-                    self.refund();
-                    continue;
-                }
-                Err(error) => {
-                    self.refund();
-                    return Err(error);
-                }
-            };
-            return Ok(Admitted { live, places, shared });
         }
     }
 
@@ -254,46 +262,45 @@ impl<'c> Call<'c> {
     }
 
     /// Counts the call into every window, or into none.
-    fn spend(&self) -> bool {
+    fn spend(&self) -> Option<Counted<'_>> {
         let now = self.shared.wire.clock().now();
-        for (index, meter) in self.meters().enumerate() {
+        let mut counted = Counted { call: self, windows: 0, is_final: false };
+        for meter in self.meters() {
             if !meter.gauge.spend(now) {
-                self.meters().take(index).for_each(|meter| meter.gauge.refund());
-                return false;
+                return None;
             }
+            counted.windows += 1;
         }
-        true
+        Some(counted)
     }
 
-    fn refund(&self) {
-        self.meters().for_each(|meter| meter.gauge.refund());
-    }
-
-    /// Takes the call's share of what all processes may do together. `None`: it had to wait, and everything is asked for anew.
-    async fn share(&self) -> Result<Option<Option<Lease>>, Error> {
-        let Some(budget) = self.shared.wire.budget() else { return Ok(Some(None)) };
+    /// Takes the call's share of what all processes may do together.
+    async fn share(&self) -> Result<Share, Error> {
+        let Some(budget) = self.shared.wire.budget() else { return Ok(Share::Taken(None)) };
         let claims: Vec<Claim> = self.meters().map(|meter| Claim::clone(&meter.claim)).collect();
         if claims.is_empty() {
-            return Ok(Some(None));
+            return Ok(Share::Taken(None));
         }
         match self.bound("asking for a share of the limits", budget.take(&claims)).await? {
             Ok(Taken::Granted(lease)) => {
                 self.shared.wire.note_budget(None);
-                Ok(Some(Some(lease)))
+                Ok(Share::Taken(Some(lease)))
             }
-            Ok(Taken::Wait(wait)) => {
-                let longest = self.meters().find(|meter| matches!(meter.limit.quota, Quota::Within { .. }));
-                match longest.or_else(|| self.meters().next()) {
-                    Some(meter) => self.wait_out(wait, meter).await?,
-                    None => self.shared.wire.clock().sleep(wait).await,
-                }
-                Ok(None)
-            }
+            Ok(Taken::Wait(wait)) => Ok(Share::Wait(wait)),
             Err(error) => {
                 // Our own count goes on, and the vendor's refusals correct it.
                 self.shared.wire.note_budget(Some(&error));
-                Ok(Some(None))
+                Ok(Share::Taken(None))
             }
+        }
+    }
+
+    /// Waits until there may be a share. What is long to wait for is a window, so the error names that if there is no time for it.
+    async fn wait_for_share(&self, wait: Duration) -> Result<(), Error> {
+        let window = self.meters().find(|meter| matches!(meter.limit.quota, Quota::Within { .. }));
+        match window.or_else(|| self.meters().next()) {
+            Some(meter) => self.wait_out(wait, meter).await,
+            None => Ok(()),
         }
     }
 
@@ -336,15 +343,14 @@ impl<'c> Call<'c> {
                     {
                         Error::SignInRejected { way: way.name, refusal }
                     }
-                    Class::Untrusted => Error::MfaRequired { operation, refusal },
-                    Class::LockedOut => Error::LockedOut { operation, refusal },
                     Class::RateLimited => {
                         let until = retry_after.and_then(|wait| self.shared.wire.clock().now().checked_add(wait));
                         Error::RateLimited { operation, limit: None, retry_after, until, refusal: Some(refusal) }
                     }
-                    Class::DeadSession | Class::Passing | Class::Other => Error::Vendor { operation, refusal },
+                    _ => class.error(operation, refusal),
                 }
             }
+            Failure::Unsent(error) => error,
             Failure::Unreadable(Mismatch { path, detail }) => Error::Decode { operation, path, detail },
             Failure::TimedOut(limit) => Error::Timeout { operation, what: "the answer", limit },
             Failure::Broken { error, .. } => Error::Network { operation, source: Arc::new(error.without_url()) },
@@ -352,13 +358,31 @@ impl<'c> Call<'c> {
     }
 }
 
+/// What came of asking for a share of the budget.
+enum Share {
+    /// It is there; without a budget nothing has to be held.
+    Taken(Option<Lease>),
+    /// It is not there for as long.
+    Wait(Duration),
+}
+
+/// A call that has been counted and not yet sent: counted out again if it is dropped, unless the count is final.
+struct Counted<'c> {
+    call: &'c Call<'c>,
+    windows: usize,
+    is_final: bool,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        if !self.is_final {
+            self.call.meters().take(self.windows).for_each(|meter| meter.gauge.refund());
+        }
+    }
+}
+
 impl Admitted {
     pub(super) fn live(&self) -> Option<&Live> {
         self.live.as_deref()
-    }
-
-    /// What has to be held until a streamed answer has come to its end.
-    pub(super) fn into_held(self) -> Box<dyn Send> {
-        Box::new((self.places, self.shared))
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::error::{Mismatch, Problem, Refusal};
+use crate::error::{Error, Mismatch, Problem, Refusal};
 use crate::table::{Answers, Rule};
 
 /// What an answer is.
@@ -39,6 +39,18 @@ impl Class {
             Self::RateLimited => "rate-limited",
             Self::Passing => "passing",
             Self::Other => "refused",
+        }
+    }
+
+    /// What a caller gets of a refusal of this class.
+    pub(crate) fn error(self, operation: &'static str, refusal: Box<Refusal>) -> Error {
+        match self {
+            Self::Untrusted => Error::MfaRequired { operation, refusal },
+            Self::LockedOut => Error::LockedOut { operation, refusal },
+            Self::RateLimited => {
+                Error::RateLimited { operation, limit: None, retry_after: None, until: None, refusal: Some(refusal) }
+            }
+            Self::DeadSession | Self::Passing | Self::Other => Error::Vendor { operation, refusal },
         }
     }
 }
@@ -124,7 +136,8 @@ fn scalar(value: &Value) -> Cow<'_, str> {
     }
 }
 
-fn path_of(pointer: &str) -> String {
+/// A JSON pointer in the form that errors have.
+pub(crate) fn path_of(pointer: &str) -> String {
     match pointer.trim_start_matches('/') {
         "" => ".".to_owned(),
         path => path.replace('/', "."),

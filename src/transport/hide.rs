@@ -50,8 +50,8 @@ impl Hide {
         let told = self.told();
         let presented = self.live.iter().flat_map(|live| live.grant.secrets());
         let secrets: Vec<&Secret> = told.iter().chain(presented).collect();
-        // Cut last: of a secret that is cut in two the first half would not be known again. What is cut before, of a body of megabytes,
-        // lies beyond all that can be kept even if nothing but secrets comes before it: none is written in more than twelve times its length.
+        // Cut last: of a secret that is cut in two the first half would not be known again. What is cut before, of a body of megabytes, lies
+        // beyond all that can be kept: there is room for 37 of what stands for a secret, and no encoding is longer than twelve times its text.
         let longest = secrets.iter().map(|secret| secret.expose().len()).max().unwrap_or_default();
         let text = text.chars().take(2 * LONGEST * (1 + longest)).collect();
         let text = scrub(text, secrets);

@@ -13,6 +13,7 @@ pub(crate) mod observe;
 pub(crate) mod pace;
 pub(crate) mod policy;
 pub(crate) mod response;
+pub(crate) mod stream;
 pub(crate) mod wire;
 
 use std::fmt;
@@ -28,10 +29,10 @@ use self::response::Response;
 use self::wire::Wire;
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::session::Session;
 use crate::session::clock::Clock;
 use crate::session::grant::{Pending, SignIn};
 use crate::session::store::Lease;
+use crate::session::{Session, SessionPolicy};
 use crate::table::{Api, Operation};
 
 /// The way from a generated client to one API of a vendor: an address, and the session that calls go out under. Clones share it.
@@ -117,7 +118,13 @@ impl Connection {
     /// A session for this connection's way of signing in, by the policy of its settings.
     pub fn open(&self, sign_in: Arc<dyn SignIn>) -> Session {
         let policy = self.0.wire.policy();
-        Session::new(sign_in, self.clock().clone(), policy.idle_margin, policy.hold_off, self.0.wire.store())
+        let policy = SessionPolicy {
+            margin: policy.idle_margin,
+            hold_off: policy.hold_off,
+            pause: policy.back_off,
+            longest_pause: policy.longest_back_off.saturating_mul(2),
+        };
+        Session::new(sign_in, self.clock().clone(), policy, self.0.wire.store())
     }
 
     /// The session that calls go out under.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::table::Operation;
 
-/// Is told of every try, wait and sign-in, as they happen. It is called on the path of the calls: it should count, and return.
+/// Is told of every request, those that sign in included, and of the waits between them. It is called on the path of the calls: it should
+/// count, and return.
 ///
 /// Nothing that it is told holds a secret. Spans and events for logs are there without it, by `tracing`, with OpenTelemetry's names.
 pub trait Observer: fmt::Debug + Send + Sync {

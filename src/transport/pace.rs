@@ -218,7 +218,7 @@ impl Window {
         } else if self.clock {
             self.start + self.per
         } else {
-            self.calls.front().map_or(now, |oldest| oldest + self.per)
+            self.calls.iter().min().map_or(now, |oldest| oldest + self.per)
         };
         // A clock that went back must not make anyone wait for longer than a window.
         Duration::from_millis(open.max(self.closed).saturating_sub(now).min(self.per))
@@ -248,7 +248,8 @@ impl Window {
     fn close(&mut self, now: SystemTime, retry_after: Option<Duration>) {
         let now = self.roll(now);
         self.closed = match retry_after {
-            Some(wait) => now.saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            // No longer than a window, after which the vendor is asked again: one odd answer must not stop everybody for a day.
+            Some(wait) => now + u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(self.per),
             None if self.clock => self.start + self.per,
             None => now + self.per,
         };
@@ -259,16 +260,16 @@ impl Window {
         let now = millis(now);
         if self.clock {
             let start = now - now % self.per;
-            // Only forward: a clock that goes back finds the window that it was in already counted.
-            if start > self.start {
+            // A clock that goes back a little finds the window that it was in already counted. One that had been far ahead must not leave
+            // a window behind that never ends.
+            if start > self.start || start + self.per < self.start {
                 (self.start, self.count) = (start, 0);
             }
         } else {
-            while self.calls.front().is_some_and(|oldest| oldest + self.per <= now) {
-                self.calls.pop_front();
-            }
+            self.calls.retain(|call| *call + self.per > now && *call <= now + self.per);
             self.count = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         }
+        self.closed = self.closed.min(now + self.per);
         now
     }
 }
@@ -390,10 +391,13 @@ mod tests {
         #[test]
         fn a_clock_that_jumps_never_makes_anyone_wait_longer_than_a_window(times in proptest::collection::vec(0_u64..100_000, 1..50), clock in any::<bool>()) {
             let mut window = Window::new(2, Duration::from_secs(60), clock);
+            let times_end = times.last().copied().unwrap_or_default();
             for time in times {
                 let _ = window.spend(at(time));
                 prop_assert!(window.wait(at(time)) <= Duration::from_secs(60));
             }
+            // And whatever it was, the next window but one is open.
+            prop_assert!(window.spend(at(times_end + 120)));
         }
     }
 }

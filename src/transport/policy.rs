@@ -20,6 +20,9 @@ pub struct Policy {
     pub back_off: Duration,
     /// No back-off is longer, whatever `Retry-After` says. Default 60 s.
     pub longest_back_off: Duration,
+    /// An answer of more bytes than this is refused as `decode`, unless it is one that is streamed. Default 64 MiB: BILL's longest page has
+    /// 999 rows, of some kilobytes each.
+    pub longest_answer: usize,
     /// How much before the vendor's idle limit a session counts as gone. Default 10 s. A session that ends earlier all the same
     /// costs one refused call and is replaced.
     pub idle_margin: Duration,
@@ -36,6 +39,7 @@ impl Default for Policy {
             tries: 4,
             back_off: Duration::from_secs(1),
             longest_back_off: Duration::from_secs(60),
+            longest_answer: 64 << 20,
             idle_margin: Duration::from_secs(10),
             hold_off: Duration::from_secs(3600),
         }

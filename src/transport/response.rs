@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::classify::{Class, class, problems};
+use super::classify::{class, problems};
 use super::hide::Hide;
+use super::stream::ByteStream;
 use crate::error::{Error, Mismatch, Refusal};
 use crate::table::Operation;
 
@@ -34,8 +36,8 @@ impl fmt::Debug for Response {
 pub(crate) enum Payload {
     /// Read to its end.
     Whole(Bytes),
-    /// Still coming; its place among the calls under way is held until it has come.
-    Stream(reqwest::Response, Box<dyn Send>),
+    /// Still coming.
+    Stream(ByteStream),
 }
 
 impl Response {
@@ -47,14 +49,17 @@ impl Response {
     /// The body, as the vendor sent it.
     ///
     /// # Errors
-    /// `network` if a streamed body breaks off.
+    /// `network` or `timeout` if a streamed body breaks off or stalls.
     pub async fn bytes(self) -> Result<Bytes, Error> {
         match self.payload {
             Payload::Whole(bytes) => Ok(bytes),
-            Payload::Stream(answer, _held) => answer.bytes().await.map_err(|error| Error::Network {
-                operation: self.operation.id,
-                source: std::sync::Arc::new(error.without_url()),
-            }),
+            Payload::Stream(mut pieces) => {
+                let mut body = BytesMut::new();
+                while let Some(piece) = pieces.next().await {
+                    body.extend_from_slice(&piece?);
+                }
+                Ok(body.freeze())
+            }
         }
     }
 
@@ -93,11 +98,7 @@ impl Response {
         refusal.codes().next()?;
         let class = class(answers, &refusal);
         self.hide.in_refusal(&mut refusal);
-        let refusal = Box::new(refusal);
-        Some(match class {
-            Class::LockedOut => Error::LockedOut { operation, refusal },
-            _ => Error::Vendor { operation, refusal },
-        })
+        Some(class.error(operation, Box::new(refusal)))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::session::company::CompanyLock;
 use crate::session::store::{Store, StoreError};
 use crate::table::Operation;
 
-/// How calls are made: the time limits and the clock.
+/// How calls are made, and what they share with others: time limits, clock, session store, budgets.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
@@ -29,8 +29,12 @@ pub struct Settings {
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where sessions are kept; in memory without one.
+    ///
+    /// Whoever has the same store and names the same user and organization gets the session in it, whatever password they bring: a store
+    /// is found by whose the session is, never by a secret. A platform whose tenants enter credentials of their own gives each tenant
+    /// a store of its own (a file, a Redis prefix).
     pub store: Option<Arc<dyn Store>>,
-    /// Counts calls together with other processes; each for itself without one.
+    /// Counts calls together with other processes. Without one, each value of `Bill` or `Bezala` counts for itself.
     pub budget: Option<Arc<dyn SharedBudget>>,
     /// Keeps this process and others out of each other's company, where a vendor has one selected for all of a user's calls; each
     /// process keeps order within itself without one.
@@ -52,7 +56,7 @@ impl Default for Settings {
     }
 }
 
-/// An address of a vendor's.
+/// A vendor's address.
 pub struct Wire {
     base: String,
     url: Url,
@@ -70,8 +74,9 @@ impl Wire {
     /// # Errors
     /// `config`, in words that name what is wrong with the address.
     pub fn new(address: &str, settings: Settings) -> Result<Self, Error> {
-        let pacer = Arc::new(Pacer::new(address.trim().trim_end_matches('/')));
-        Self::sharing(address, settings, pacer)
+        let url = check_address(address)?;
+        let pacer = Arc::new(Pacer::new(base(&url)));
+        Self::sharing(url, settings, pacer)
     }
 
     /// One more address of the same vendor, that counts calls together with `self`.
@@ -79,21 +84,24 @@ impl Wire {
     /// # Errors
     /// As [`Wire::new`].
     pub fn beside(&self, address: &str) -> Result<Self, Error> {
-        Self::sharing(address, self.settings.clone(), self.pacer.clone())
+        Self::sharing(check_address(address)?, self.settings.clone(), self.pacer.clone())
     }
 
-    fn sharing(address: &str, settings: Settings, pacer: Arc<Pacer>) -> Result<Self, Error> {
-        let url = check_address(address)?;
-        let http = reqwest::Client::builder()
+    fn sharing(url: Url, settings: Settings, pacer: Arc<Pacer>) -> Result<Self, Error> {
+        let mut http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .https_only(url.scheme() == "https")
             .connect_timeout(settings.policy.connect)
-            .user_agent(concat!("ledgerkey/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("ledgerkey/", env!("CARGO_PKG_VERSION")));
+        if url.scheme() == "http" {
+            // Plain http is for loopback alone. A proxy from the environment would carry the credentials away from it, unencrypted.
+            http = http.no_proxy();
+        }
+        let http = http
             .build()
             .map_err(|error| Error::config(format!("the HTTP client cannot be made: {}", error.without_url())))?;
-        let base = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { base, url, http, settings, pacer, budget_away: AtomicBool::new(false) })
+        Ok(Self { base: base(&url).to_owned(), url, http, settings, pacer, budget_away: AtomicBool::new(false) })
     }
 
     /// Over a client that is there already: to make one takes longer than all that a model looks at.
@@ -160,8 +168,8 @@ impl Wire {
         }
     }
 
-    /// Credentials go to this address and to no other, whatever a request was built for; and to the operation that it was built for:
-    /// without its id, the path of one thing is that of all of them.
+    /// Credentials go to this address and to no other, whatever a request was built for; and to the operation that it was built for: an empty
+    /// id would turn the path of one thing into that of the whole collection.
     pub(super) fn check_target(&self, operation: &Operation, target: &Url) -> Result<(), Error> {
         let mut segments = operation.path.rsplit('/').zip(target.path().rsplit('/'));
         if let Some((name, _)) = segments.find(|(name, segment)| name.starts_with('{') && segment.is_empty()) {
@@ -179,6 +187,10 @@ impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").field("base", &self.base).finish_non_exhaustive()
     }
+}
+
+fn base(url: &Url) -> &str {
+    url.as_str().trim_end_matches('/')
 }
 
 fn check_address(address: &str) -> Result<Url, Error> {
@@ -214,11 +226,15 @@ fn is_loopback(host: &Host<&str>) -> bool {
 /// `Retry-After`, in seconds or as a date. Anything else is as if it were not there.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match text.parse::<u64>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),
-    }
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(wait.min(LONGEST_RETRY_AFTER))
 }
+
+/// A vendor that asks for more is asked again after a day: so no date that it makes up leaves the calendar.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -254,6 +270,8 @@ mod tests {
         assert_eq!(read("7"), Some(Duration::from_secs(7)));
         assert_eq!(read("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(read("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("18446744073709551615"), Some(LONGEST_RETRY_AFTER));
+        assert_eq!(read("Fri, 31 Dec 9999 23:59:59 GMT"), Some(LONGEST_RETRY_AFTER));
         assert_eq!(read("-3"), None);
         assert_eq!(read("soon"), None);
     }
