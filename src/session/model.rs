@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 
+use super::flight::Outcome;
 use super::grant::Pending;
 use super::pool::Pool;
 use super::tests::{Stopped, WAY, granted};
