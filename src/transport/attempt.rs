@@ -112,8 +112,8 @@ async fn exchange(
         return Err(Failure::Unsent(error));
     }
     let answer = async {
-        let answer = wire.http().execute(request).await?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
+        let mut answer = wire.http().execute(request).await?;
+        let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
         let payload = match operation.answer {
             Answer::Bytes if status.is_success() && operation.facts.answers.success.is_none() => {
                 Payload::Stream(ByteStream::of(operation, answer, wire.clock().clone(), limit, admitted))
