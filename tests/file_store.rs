@@ -154,7 +154,7 @@ async fn a_damaged_file_is_as_if_it_were_not_there() {
     let whole = std::fs::read(directory.file()).unwrap();
     let foreign = String::from_utf8(whole.clone()).unwrap().replace("developer-key", "another-way").into_bytes();
     for (number, bytes) in
-        [Vec::new(), b"{".to_vec(), whole[..whole.len() / 2].to_vec(), vec![0xff; 64], foreign].into_iter().enumerate()
+        [Vec::new(), b"{".to_vec(), whole[..whole.len() / 2].to_vec(), foreign].into_iter().enumerate()
     {
         std::fs::write(directory.file(), bytes).unwrap();
         list(&process(&sandbox, &directory.file())).await.unwrap();
@@ -174,6 +174,13 @@ async fn a_file_that_must_not_be_used_is_refused_and_left_alone() {
     std::fs::write(directory.file(), &newer).unwrap();
     refused(&sandbox, &directory.file(), "format 99").await;
     assert_eq!(std::fs::read_to_string(directory.file()).unwrap(), newer);
+
+    // Something else altogether, which was named by mistake.
+    for other in [&b"\xff\xfe"[..], b"{}", b"-----BEGIN EXAMPLE-----", b"[1]"] {
+        std::fs::write(directory.file(), other).unwrap();
+        refused(&sandbox, &directory.file(), "something else").await;
+        assert_eq!(std::fs::read(directory.file()).unwrap(), other);
+    }
 
     std::fs::write(directory.file(), &text).unwrap();
     std::fs::set_permissions(directory.file(), std::fs::Permissions::from_mode(0o644)).unwrap();

@@ -145,7 +145,8 @@ impl Connection {
             (Body::Multipart | Body::Binary, _) => {
                 return Err(Error::config(format!("{} takes a file: use its method in the library", operation.id)));
             }
-            (Body::Json | Body::None, None) => {}
+            (Body::Json, None) => return Err(Error::config(format!("{} needs a body", operation.id))),
+            (Body::None, None) => {}
         }
         Ok(request.build()?)
     }

@@ -32,9 +32,11 @@ struct Profile {
 }
 
 impl FileStore {
-    /// Keeps sessions in the file at `path`, which is made when it is needed. Its directory has to be there.
+    /// Keeps sessions in the file at `path`, which is made when it is needed; lock files stand beside it. Its directory has to be there. Where
+    /// `path` is a symbolic link, it is the file that it leads to.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into().into() }
+        let path = path.into();
+        Self { path: fs::canonicalize(&path).unwrap_or(path).into() }
     }
 
     /// Reads the profile; an empty one if there is none or it is damaged.
@@ -45,12 +47,9 @@ impl FileStore {
             Err(error) => return Err(self.failed("cannot be opened", &error)),
         };
         self.check_owner(&file)?;
-        let mut text = String::new();
-        match file.read_to_string(&mut text) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
-            Err(error) => return Err(self.failed("cannot be read", &error)),
-        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| self.failed("cannot be read", &error))?;
+        let text = String::from_utf8_lossy(&bytes);
         match serde_json::from_str::<Profile>(&text) {
             Ok(profile) if profile.format > FORMAT => Err(StoreError::Unusable(format!(
                 "{} is of format {}, and this version knows {FORMAT}: update, or name another file",
@@ -58,11 +57,16 @@ impl FileStore {
                 profile.format
             ))),
             Ok(profile) => Ok(profile),
-            Err(_) => {
-                if !text.is_empty() {
-                    tracing::warn!(path = %self.path.display(), "the file of sessions is damaged; its sessions are not used");
-                }
+            Err(_) if text.trim().is_empty() => Ok(Profile::default()),
+            Err(_) if BEGINNING.starts_with(&*text) || text.starts_with(BEGINNING) => {
+                tracing::warn!(path = %self.path.display(), "the file of sessions is damaged; its sessions are not used");
                 Ok(Profile::default())
+            }
+            // Somebody's key, say, that was named by mistake: it must not be replaced.
+            Err(_) => {
+                let words =
+                    format!("{} is something else than a store of sessions: name another file", self.path.display());
+                Err(StoreError::Unusable(words))
             }
         }
     }
@@ -74,7 +78,7 @@ impl FileStore {
         let metadata = file.metadata().map_err(|error| self.failed("cannot be looked at", &error))?;
         let refuse = |what: &str| Err(StoreError::Unusable(format!("{} {what}", self.path.display())));
         if !metadata.is_file() {
-            return refuse("is not a file");
+            return refuse("is not a file: name one, not a directory");
         }
         if metadata.uid() != rustix::process::geteuid().as_raw() {
             return refuse("belongs to another user: its sessions are not used");
@@ -240,6 +244,9 @@ impl Store for FileStore {
         })
     }
 }
+
+/// What a profile begins with, whichever version wrote it.
+const BEGINNING: &str = "{\"format\":";
 
 /// A sign-in takes some tenths of a second.
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
