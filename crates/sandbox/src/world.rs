@@ -57,6 +57,8 @@ pub(crate) fn signs_in(api: Api, operation: &str) -> bool {
 pub(crate) fn refusal(call: &Call, status: u16, code: Option<&str>, retry_after: Option<u64>) -> Reply {
     let reply = if call.api == Api::Bezala {
         crate::bezala::refuse(status, crate::bezala::words(status, &call.op))
+    } else if let (Api::BillSpend, None, Some(own)) = (call.api, code, crate::bill::Refusal::spend(status)) {
+        own.v3(call.now)
     } else {
         let code = code.unwrap_or(match status {
             401 if signs_in(call.api, &call.op) => "BDC_1101",

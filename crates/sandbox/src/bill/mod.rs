@@ -60,8 +60,9 @@ pub(crate) struct Organization {
     pub books: Option<Books>,
 }
 
-/// Simultaneous requests, calls an hour and sign-ins an hour, each by developer key (BILL's page on API rate limits).
+/// Simultaneous requests, by developer key and organization (BILL's page on API rate limits).
 const AT_ONCE: usize = 3;
+/// Calls and sign-ins an hour, by developer key (the same page).
 const CALLS_AN_HOUR: u32 = 20_000;
 const SIGN_INS_AN_HOUR: u32 = 200;
 /// Spend & Expense, by token. Whether the minute is the clock's or slides is not documented; the clock's here.
@@ -143,20 +144,21 @@ impl Bill {
 
     /// Counts a call against the hour of its developer key.
     fn count_call(&mut self, key: &str, now: Millis) -> Result<(), Refusal> {
-        self.count(format!("calls {key}"), now / HOUR, CALLS_AN_HOUR)
+        self.count(format!("calls {key}"), now / HOUR, CALLS_AN_HOUR, "hour")
     }
 
     /// Counts a sign-in; v2's `ListOrgs` counts too.
     fn count_sign_in(&mut self, key: &str, now: Millis) -> Result<(), Refusal> {
         self.count_call(key, now)?;
-        self.count(format!("sign-ins {key}"), now / HOUR, SIGN_INS_AN_HOUR)
+        self.count(format!("sign-ins {key}"), now / HOUR, SIGN_INS_AN_HOUR, "hour")
     }
 
+    /// The limit is documented; how its refusal looks is not. Code and status are those of the other limits, by assumption.
     fn count_spend(&mut self, token: &str, now: Millis) -> Result<(), Refusal> {
-        self.count(format!("spend {token}"), now / MINUTE, SPEND_CALLS_A_MINUTE)
+        self.count(format!("spend {token}"), now / MINUTE, SPEND_CALLS_A_MINUTE, "minute")
     }
 
-    fn count(&mut self, what: String, window: Millis, most: u32) -> Result<(), Refusal> {
+    fn count(&mut self, what: String, window: Millis, most: u32, span: &str) -> Result<(), Refusal> {
         if !self.options.rate_limits {
             return Ok(());
         }
@@ -167,7 +169,7 @@ impl Bill {
             return Err(Refusal::new(
                 429,
                 "BDC_1144",
-                &format!("Maximum number of allowed API calls per hour reached: {most}"),
+                &format!("Maximum number of allowed API calls per {span} reached: {most}"),
             ));
         }
         Ok(())

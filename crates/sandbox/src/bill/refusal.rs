@@ -42,6 +42,23 @@ impl Refusal {
         Self::new(404, "BDC_1205", &format!("No {what} exists with this id."))
     }
 
+    /// Spend & Expense without a good token. That a missing one is refused is documented for a sibling API, as an array with 401;
+    /// "Unauthorized" was seen in the body; the code is assumed.
+    pub fn unauthorized() -> Self {
+        Self::new(401, "BDC_1101", "Unauthorized: apiToken is missing or not valid.")
+    }
+
+    /// Spend & Expense has no session and no trust, and so refusals of its own; `None` where it has none for this status. Those of
+    /// 403 and 429 are assumed.
+    pub fn spend(status: u16) -> Option<Self> {
+        Some(match status {
+            401 => Self::unauthorized(),
+            403 => Self { status, problems: vec![(None, "Forbidden".to_owned())] },
+            429 => Self::new(429, "BDC_1144", "Maximum number of allowed API calls per minute reached: 60"),
+            _ => return None,
+        })
+    }
+
     /// v3: an array of `{timestamp, code, severity, category, message}`.
     pub fn v3(self, now: Millis) -> Reply {
         let errors: Vec<Value> = self
