@@ -184,6 +184,7 @@ impl Bezala {
         if call.op == "-" {
             return Err(refuse(404, "Not found"));
         }
+        // The sentence is a guess: the page on errors gives the status, and of the words only those of a failed sign-in are known.
         let unknown = || refuse(401, "You need to sign in or sign up before continuing.");
         let bearer = call.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
         let text = bearer.or_else(|| call.filled("token")).ok_or_else(unknown)?;
