@@ -15,20 +15,20 @@ pub(crate) struct Table {
 
 impl Table {
     /// The row whose `id` is this, be it text or a number.
-    pub fn get(&self, id: &str) -> Option<&Row> {
+    pub(crate) fn get(&self, id: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.get("id").is_some_and(|own| text(own) == id))
     }
 
-    pub fn get_mut(&mut self, id: &str) -> Option<&mut Row> {
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Row> {
         self.rows.iter_mut().find(|row| row.get("id").is_some_and(|own| text(own) == id))
     }
 
-    pub fn push(&mut self, row: Row) {
+    pub(crate) fn push(&mut self, row: Row) {
         self.rows.push(row);
     }
 
     /// The rows that pass all filters, in this order.
-    pub fn select(&self, filters: &[Filter], sort: &[(String, bool)]) -> Vec<&Row> {
+    pub(crate) fn select(&self, filters: &[Filter], sort: &[(String, bool)]) -> Vec<&Row> {
         let mut rows: Vec<&Row> =
             self.rows.iter().filter(|row| filters.iter().all(|filter| filter.passes(row))).collect();
         rows.sort_by(|a, b| {
@@ -81,7 +81,7 @@ impl Op {
     }
 
     /// As v2 writes it.
-    pub fn of_sign(sign: &str) -> Option<Self> {
+    pub(crate) fn of_sign(sign: &str) -> Option<Self> {
         Some(match sign {
             "=" => Self::Eq,
             "!=" => Self::Ne,

@@ -22,7 +22,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub fn new(options: &Options, now: i64) -> Self {
+    pub(crate) fn new(options: &Options, now: i64) -> Self {
         let mut secrets = Secrets::default();
         let mut credentials = BTreeMap::new();
         let bill = Bill::new(options, &mut secrets, &mut credentials, now);
@@ -32,7 +32,7 @@ impl World {
     }
 
     /// Carries out one operation.
-    pub fn act(&mut self, call: &Call) -> (Reply, Under) {
+    pub(crate) fn act(&mut self, call: &Call) -> (Reply, Under) {
         if call.api == Api::Bezala {
             self.bezala.under = Under::default();
             (self.bezala.act(call), std::mem::take(&mut self.bezala.under))

@@ -1,5 +1,7 @@
 //! Bezala: four sign-ins, the company that is state on the server, roles, pages, files.
 
+#![allow(clippy::panic, reason = "a test says what it expects by panicking")]
+
 mod common;
 
 use common::{Answer, answer, bezala, credential, request, token};

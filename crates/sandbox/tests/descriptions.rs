@@ -1,5 +1,7 @@
 //! Every operation of every description is served, and what is answered is what the description says.
 
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
+
 mod common;
 #[path = "common/schema.rs"]
 mod schema;

@@ -36,7 +36,7 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub fn next(&mut self) -> i64 {
+    pub(super) fn next(&mut self) -> i64 {
         self.last += 1;
         self.last
     }
@@ -50,7 +50,7 @@ const COST_CENTERS: Pages = Pages { size: 500, skips: true, ..USUAL };
 pub(super) const OF_TEN: Pages = Pages { size: 10, on_request: true, ..USUAL };
 
 impl Company {
-    pub fn serve(
+    pub(super) fn serve(
         &mut self,
         call: &Call,
         caller: &Caller,

@@ -64,13 +64,13 @@ const REMEMBERED: Millis = 30 * DAY;
 const DEVICE: usize = 48;
 
 impl Mfa {
-    pub fn add_phone(&mut self, user: &str, number: &str, kind: &str) {
+    pub(super) fn add_phone(&mut self, user: &str, number: &str, kind: &str) {
         let id = format!("0ph01{:015}", self.phones.len() + 1);
         self.phones.push(Phone { id, user: user.to_owned(), number: number.to_owned(), kind: kind.to_owned() });
     }
 
     /// Whether this id was given to this user, for this device, less than 30 days ago.
-    pub fn remembers(&self, id: &str, user: &str, device: Option<&str>, now: Millis) -> bool {
+    pub(super) fn remembers(&self, id: &str, user: &str, device: Option<&str>, now: Millis) -> bool {
         self.remembered
             .get(id)
             .is_some_and(|it| it.user == user && it.device == device.unwrap_or_default() && now < it.until)

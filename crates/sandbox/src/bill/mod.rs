@@ -70,7 +70,7 @@ const SPEND_CALLS_A_MINUTE: u32 = 60;
 
 impl Bill {
     /// Carries out an operation of any of BILL's four APIs.
-    pub fn act(&mut self, call: &Call) -> Reply {
+    pub(crate) fn act(&mut self, call: &Call) -> Reply {
         match call.api {
             Api::BillV2 => self.v2(call).unwrap_or_else(Refusal::v2),
             Api::BillSpend => self.spend(call).unwrap_or_else(|refusal| refusal.v3(call.now)),
@@ -80,21 +80,21 @@ impl Bill {
     }
 
     /// Restarts a session's idle clock.
-    pub fn touch(&mut self, session: &str, now: Millis) {
+    pub(crate) fn touch(&mut self, session: &str, now: Millis) {
         if let Some(session) = self.sessions.get_mut(session) {
             session.last = now;
         }
     }
 
     /// Ends the session with this handle, or all of them.
-    pub fn revoke(&mut self, handle: Option<&str>) -> usize {
+    pub(crate) fn revoke(&mut self, handle: Option<&str>) -> usize {
         let before = self.sessions.len();
         self.sessions.retain(|_, session| handle.is_some_and(|handle| session.handle != handle));
         before - self.sessions.len()
     }
 
     /// Locks or unlocks.
-    pub fn lock(&mut self, what: &Lock, locked: bool) -> bool {
+    pub(crate) fn lock(&mut self, what: &Lock, locked: bool) -> bool {
         match what {
             Lock::Login(name) => self.logins.get_mut(name).map(|login| {
                 login.locked = locked;
@@ -106,7 +106,7 @@ impl Bill {
     }
 
     /// Which of the places counted by developer key and organization this call takes; none where it belongs to neither.
-    pub fn place(&self, call: &Call) -> Option<(String, String)> {
+    pub(crate) fn place(&self, call: &Call) -> Option<(String, String)> {
         if !self.options.concurrency_limit {
             return None;
         }
@@ -128,7 +128,7 @@ impl Bill {
     }
 
     /// Takes a place, if one is free.
-    pub fn enter(&mut self, place: &(String, String)) -> bool {
+    pub(crate) fn enter(&mut self, place: &(String, String)) -> bool {
         let taken = self.at_once.entry(place.clone()).or_default();
         let free = *taken < AT_ONCE;
         *taken += usize::from(free);
@@ -136,7 +136,7 @@ impl Bill {
     }
 
     /// Gives a place back.
-    pub fn leave(&mut self, place: &(String, String)) {
+    pub(crate) fn leave(&mut self, place: &(String, String)) {
         if let Some(taken) = self.at_once.get_mut(place) {
             *taken = taken.saturating_sub(1);
         }

@@ -154,7 +154,7 @@ impl Bill {
 }
 
 impl Partner {
-    pub fn new(organizations: impl Iterator<Item = String>, now: Millis) -> Self {
+    pub(super) fn new(organizations: impl Iterator<Item = String>, now: Millis) -> Self {
         // ADMINISTRATOR is the documented default role. The other types, and that a role is described, are guesses.
         let roles = [("ADMINISTRATOR", 1), ("ACCOUNTANT", 2), ("PAYER", 3), ("APPROVER", 4), ("CLERK", 5)].into_iter().map(|(kind, n)| {
             let row = json!({"id": format!("0po01{n:015}"), "archived": false, "type": kind, "description": format!("Example role {n}")});
@@ -179,12 +179,12 @@ impl Partner {
     }
 
     /// The user that an organization starts with.
-    pub fn first_user(&self, organization: &str) -> String {
+    pub(super) fn first_user(&self, organization: &str) -> String {
         let row = self.users.get(organization).and_then(|users| users.rows.first());
         row.and_then(|row| filled(row, "id")).unwrap_or_default().to_owned()
     }
 
-    pub fn has_active_user(&self, organization: &str, id: &str) -> bool {
+    pub(super) fn has_active_user(&self, organization: &str, id: &str) -> bool {
         let user = self.users.get(organization).and_then(|users| users.get(id));
         user.is_some_and(|user| user.get("archived") != Some(&Value::Bool(true)))
     }

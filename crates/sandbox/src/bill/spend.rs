@@ -149,7 +149,7 @@ impl Bill {
 }
 
 impl Spend {
-    pub fn new(now: Millis) -> Self {
+    pub(super) fn new(now: Millis) -> Self {
         let table = Table::default;
         let mut it = Self {
             secrets: Secrets::default(),

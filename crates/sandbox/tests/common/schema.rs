@@ -31,7 +31,7 @@ const BEYOND: [&str; 8] = [
 ];
 
 /// Every place where a value does not fit.
-pub fn misfits(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
+pub(crate) fn misfits(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
     if let Some(path) = schema.get("$ref").and_then(Value::as_str) {
         return match document.pointer(path.trim_start_matches('#')) {
             Some(schema) => misfits(document, schema, value, at),
