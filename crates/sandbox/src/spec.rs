@@ -46,11 +46,11 @@ impl Api {
 
     fn description(self) -> &'static str {
         match self {
-            Self::Bill => include_str!("../../../specs/bill.yaml"),
-            Self::BillV2 => include_str!("../../../specs/bill-v2.yaml"),
-            Self::BillSpend => include_str!("../../../specs/bill-spend.yaml"),
-            Self::BillPartner => include_str!("../../../specs/bill-partner.yaml"),
-            Self::Bezala => include_str!("../../../specs/bezala.yaml"),
+            Self::Bill => include_str!("../specs/bill.yaml"),
+            Self::BillV2 => include_str!("../specs/bill-v2.yaml"),
+            Self::BillSpend => include_str!("../specs/bill-spend.yaml"),
+            Self::BillPartner => include_str!("../specs/bill-partner.yaml"),
+            Self::Bezala => include_str!("../specs/bezala.yaml"),
         }
     }
 

@@ -16,11 +16,11 @@ use schema::misfits;
 use serde_json::{Map, Value, json};
 
 const DESCRIPTIONS: [(&str, &str, &str); 5] = [
-    ("bill", "/connect", include_str!("../../../specs/bill.yaml")),
-    ("bill-v2", "/api", include_str!("../../../specs/bill-v2.yaml")),
-    ("bill-spend", "/connect", include_str!("../../../specs/bill-spend.yaml")),
-    ("bill-partner", "/connect", include_str!("../../../specs/bill-partner.yaml")),
-    ("bezala", "", include_str!("../../../specs/bezala.yaml")),
+    ("bill", "/connect", include_str!("../specs/bill.yaml")),
+    ("bill-v2", "/api", include_str!("../specs/bill-v2.yaml")),
+    ("bill-spend", "/connect", include_str!("../specs/bill-spend.yaml")),
+    ("bill-partner", "/connect", include_str!("../specs/bill-partner.yaml")),
+    ("bezala", "", include_str!("../specs/bezala.yaml")),
 ];
 
 /// Calls operations by their ids, and holds each answer against its schema.
