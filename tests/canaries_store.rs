@@ -16,6 +16,7 @@ use capture::{Capture, assert_clean};
 use ledgerkey::client::Settings;
 use ledgerkey::session::file::FileStore;
 use support::{ROWS, RecordingClock, Vendor, Vendors, plain, read_call, settings, success};
+use tempfile::TempDir;
 
 const SESSION: &str = "CANARY-session-7f3a";
 
@@ -29,27 +30,19 @@ fn canary(name: &'static str) -> String {
 }
 
 /// A directory of its own for a test, gone with it.
-struct Place(PathBuf);
+struct Place(TempDir);
 
 impl Place {
-    fn new(test: &str) -> Self {
-        let place = std::env::temp_dir().join(format!("ledgerkey-canaries-{test}-{}", std::process::id()));
-        fs::create_dir_all(&place).unwrap();
-        Self(place)
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     fn file(&self) -> PathBuf {
-        self.0.join("sessions")
+        self.0.path().join("sessions")
     }
 
     fn names(&self) -> String {
-        fs::read_dir(&self.0).unwrap().map(|entry| format!("{:?} ", entry.unwrap().file_name())).collect()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        fs::read_dir(self.0.path()).unwrap().map(|entry| format!("{:?} ", entry.unwrap().file_name())).collect()
     }
 }
 
@@ -62,7 +55,7 @@ fn kept_in(file: &Path) -> Settings {
 #[tokio::test]
 async fn the_file_holds_sessions_and_no_other_secret() {
     let capture = Capture::start();
-    let place = Place::new("whole");
+    let place = Place::new();
     let vendor = Vendor::granting(SESSION, |request| success(request.path()));
     let settings = kept_in(&place.file());
     for run in 1..=2 {
@@ -86,7 +79,7 @@ async fn the_file_holds_sessions_and_no_other_secret() {
 #[tokio::test]
 async fn a_file_that_cannot_be_used_is_spoken_of_without_what_is_in_it() {
     let capture = Capture::start();
-    let place = Place::new("damaged");
+    let place = Place::new();
     let vendor = Vendor::granting(SESSION, |request| success(request.path()));
     let file = place.file();
     let sign_in = async || {

@@ -13,27 +13,10 @@ use ledgerkey::client::Settings;
 use ledgerkey::session::file::FileStore;
 use ledgerkey_cli::sandbox_clock::SandboxClock;
 use ledgerkey_sandbox::{Revoke, Sandbox};
+use tempfile::TempDir;
 
-/// A directory that goes with the test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ledgerkey-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("sessions.json")
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn file(directory: &TempDir) -> PathBuf {
+    directory.path().join("sessions.json")
 }
 
 /// What a process of its own would open: nothing in it is shared but the file.
@@ -69,10 +52,10 @@ async fn all_list(organizations: &[Organization]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_processes_make_one_sign_in() {
-    let directory = Directory::new("ten");
+    let directory = tempfile::tempdir().unwrap();
     // Ten processes know nothing of each other's calls: only a shared budget could keep them within the vendor's three at once.
     let sandbox = Sandbox::builder().concurrency_limit(false).start().unwrap();
-    let processes: Vec<_> = (0..10).map(|_| process(&sandbox, &directory.file())).collect();
+    let processes: Vec<_> = (0..10).map(|_| process(&sandbox, &file(&directory))).collect();
     all_list(&processes).await;
     assert_eq!(sandbox.sign_ins(), 1);
     sandbox.revoke(Revoke::All);
@@ -81,21 +64,21 @@ async fn ten_processes_make_one_sign_in() {
     sandbox.clock().advance(Duration::from_secs(36 * 60));
     all_list(&processes).await;
     assert_eq!(sandbox.sign_ins(), 3);
-    let mode = std::fs::metadata(directory.file()).unwrap().permissions().mode();
+    let mode = std::fs::metadata(file(&directory)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
 #[tokio::test]
 async fn use_by_one_process_keeps_the_session_for_another() {
-    let directory = Directory::new("slide");
+    let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    let [one, two] = [process(&sandbox, &directory.file()), process(&sandbox, &directory.file())];
+    let [one, two] = [process(&sandbox, &file(&directory)), process(&sandbox, &file(&directory))];
     all_list(&[one.clone(), two.clone()]).await;
     for _ in 0..3 {
         sandbox.clock().advance(Duration::from_secs(20 * 60));
         list(&one).await.unwrap();
         // The store is told on a task of its own.
-        until(|| record(&directory.file())["last_used"].as_u64() >= millis(&sandbox)).await;
+        until(|| record(&file(&directory))["last_used"].as_u64() >= millis(&sandbox)).await;
     }
     list(&two).await.unwrap();
     assert_eq!(sandbox.sign_ins(), 1);
@@ -123,10 +106,10 @@ fn record(file: &Path) -> serde_json::Value {
 
 #[tokio::test]
 async fn what_is_kept_is_the_session_and_nothing_else_that_is_secret() {
-    let directory = Directory::new("secrets");
+    let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    list(&process(&sandbox, &directory.file())).await.unwrap();
-    for entry in std::fs::read_dir(&directory.0).unwrap() {
+    list(&process(&sandbox, &file(&directory))).await.unwrap();
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         for name in ["BILL_PASSWORD", "BILL_DEV_KEY"] {
             assert!(!text.contains(&sandbox.credentials()[name]), "{name}");
@@ -136,57 +119,57 @@ async fn what_is_kept_is_the_session_and_nothing_else_that_is_secret() {
 
 #[tokio::test]
 async fn a_sign_out_is_one_for_every_process() {
-    let directory = Directory::new("sign-out");
+    let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    list(&process(&sandbox, &directory.file())).await.unwrap();
-    let other = process(&sandbox, &directory.file());
+    list(&process(&sandbox, &file(&directory))).await.unwrap();
+    let other = process(&sandbox, &file(&directory));
     list(&other).await.unwrap();
     other.sign_out().await.unwrap();
-    list(&process(&sandbox, &directory.file())).await.unwrap();
+    list(&process(&sandbox, &file(&directory))).await.unwrap();
     assert_eq!((sandbox.sign_ins(), sandbox.served("logout")), (2, 1));
 }
 
 #[tokio::test]
 async fn a_damaged_file_is_as_if_it_were_not_there() {
-    let directory = Directory::new("damaged");
+    let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    list(&process(&sandbox, &directory.file())).await.unwrap();
-    let whole = std::fs::read(directory.file()).unwrap();
+    list(&process(&sandbox, &file(&directory))).await.unwrap();
+    let whole = std::fs::read(file(&directory)).unwrap();
     let foreign = String::from_utf8(whole.clone()).unwrap().replace("developer-key", "another-way").into_bytes();
     for (number, bytes) in
         [Vec::new(), b"{".to_vec(), whole[..whole.len() / 2].to_vec(), foreign].into_iter().enumerate()
     {
-        std::fs::write(directory.file(), bytes).unwrap();
-        list(&process(&sandbox, &directory.file())).await.unwrap();
-        list(&process(&sandbox, &directory.file())).await.unwrap();
+        std::fs::write(file(&directory), bytes).unwrap();
+        list(&process(&sandbox, &file(&directory))).await.unwrap();
+        list(&process(&sandbox, &file(&directory))).await.unwrap();
         assert_eq!(sandbox.sign_ins(), number as u64 + 2);
     }
 }
 
 #[tokio::test]
 async fn a_file_that_must_not_be_used_is_refused_and_left_alone() {
-    let directory = Directory::new("unusable");
+    let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    list(&process(&sandbox, &directory.file())).await.unwrap();
-    let text = std::fs::read_to_string(directory.file()).unwrap();
+    list(&process(&sandbox, &file(&directory))).await.unwrap();
+    let text = std::fs::read_to_string(file(&directory)).unwrap();
 
     let newer = text.replacen("\"format\":1", "\"format\":99", 1);
-    std::fs::write(directory.file(), &newer).unwrap();
-    refused(&sandbox, &directory.file(), "format 99").await;
-    assert_eq!(std::fs::read_to_string(directory.file()).unwrap(), newer);
+    std::fs::write(file(&directory), &newer).unwrap();
+    refused(&sandbox, &file(&directory), "format 99").await;
+    assert_eq!(std::fs::read_to_string(file(&directory)).unwrap(), newer);
 
     // Something else altogether, which was named by mistake.
     for other in [&b"\xff\xfe"[..], b"{}", b"-----BEGIN EXAMPLE-----", b"[1]"] {
-        std::fs::write(directory.file(), other).unwrap();
-        refused(&sandbox, &directory.file(), "something else").await;
-        assert_eq!(std::fs::read(directory.file()).unwrap(), other);
+        std::fs::write(file(&directory), other).unwrap();
+        refused(&sandbox, &file(&directory), "something else").await;
+        assert_eq!(std::fs::read(file(&directory)).unwrap(), other);
     }
 
-    std::fs::write(directory.file(), &text).unwrap();
-    std::fs::set_permissions(directory.file(), std::fs::Permissions::from_mode(0o644)).unwrap();
-    refused(&sandbox, &directory.file(), "chmod 600").await;
+    std::fs::write(file(&directory), &text).unwrap();
+    std::fs::set_permissions(file(&directory), std::fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&sandbox, &file(&directory), "chmod 600").await;
 
-    refused(&sandbox, &directory.0, "not a file").await;
+    refused(&sandbox, directory.path(), "not a file").await;
     assert_eq!(sandbox.sign_ins(), 1);
 }
 
@@ -198,17 +181,17 @@ async fn refused(sandbox: &Sandbox, file: &Path, words: &str) {
 
 #[tokio::test]
 async fn when_nothing_can_be_written_the_session_is_used_all_the_same() {
-    let directory = Directory::new("full");
+    let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
     // What would be moved into place cannot be made.
-    std::fs::create_dir_all(directory.0.join(".sessions.json.new/x")).unwrap();
-    let organization = process(&sandbox, &directory.file());
+    std::fs::create_dir_all(directory.path().join(".sessions.json.new/x")).unwrap();
+    let organization = process(&sandbox, &file(&directory));
     list(&organization).await.unwrap();
     list(&organization).await.unwrap();
     assert_eq!(sandbox.sign_ins(), 1);
 
     // A place that is not there at all: one sign-in a minute at most, however often the session is lost.
-    let lost = process(&sandbox, &directory.0.join("nowhere/sessions.json"));
+    let lost = process(&sandbox, &directory.path().join("nowhere/sessions.json"));
     list(&lost).await.unwrap();
     assert_eq!(sandbox.sign_ins(), 2);
     sandbox.revoke(Revoke::All);
@@ -223,11 +206,11 @@ async fn when_nothing_can_be_written_the_session_is_used_all_the_same() {
 
 #[test]
 fn processes_killed_at_any_point_leave_one_usable_session() {
-    let directory = Directory::new("killed");
+    let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::builder().real_clock().concurrency_limit(false).rate_limits(false).start().unwrap();
     for round in 0..12_u64 {
         sandbox.revoke(Revoke::All);
-        let mut children: Vec<Child> = (0..5).map(|_| child(&sandbox, &directory.file())).collect();
+        let mut children: Vec<Child> = (0..5).map(|_| child(&sandbox, &file(&directory))).collect();
         // At points that differ from round to round and from child to child, from before the first system call to after the last.
         for (number, child) in children.iter_mut().enumerate() {
             std::thread::sleep(Duration::from_millis((round * 7 + number as u64 * 3) % 29));
@@ -235,10 +218,10 @@ fn processes_killed_at_any_point_leave_one_usable_session() {
         }
         children.iter_mut().for_each(|child| drop(child.wait()));
         let before = sandbox.sign_ins();
-        assert!(child(&sandbox, &directory.file()).wait().unwrap().success(), "round {round}");
+        assert!(child(&sandbox, &file(&directory)).wait().unwrap().success(), "round {round}");
         let after = sandbox.sign_ins();
         assert!(after - before <= 1, "round {round}: {before} to {after}");
-        assert!(child(&sandbox, &directory.file()).wait().unwrap().success());
+        assert!(child(&sandbox, &file(&directory)).wait().unwrap().success());
         assert_eq!(sandbox.sign_ins(), after, "round {round}: the session that is left is shared");
     }
 }

@@ -131,8 +131,11 @@ async fn an_idle_member_of_a_pool_costs_less_than_a_kibibyte() {
     for client in &clients {
         client.api().get_session_info().send().await.unwrap();
     }
+    let many = clients.len();
     drop(clients);
-    println!("live: {} bytes a member", (allocated() - before) / 100);
+    let each = (allocated() - before) / many;
+    println!("live: {each} bytes a member");
+    assert!(each < 5000, "half as much again as docs/pools.md says");
 
     // Held, though never called.
     let held = pool(&url);
@@ -140,4 +143,5 @@ async fn an_idle_member_of_a_pool_costs_less_than_a_kibibyte() {
     let handles: Vec<Organization> = (0..10_000).map(|number| held.organization(id(number)).unwrap()).collect();
     let each = (allocated() - before) / handles.len();
     println!("held and not called: {each} bytes a handle, {} of them the handle itself", size_of::<Organization>());
+    assert!(each < 3200, "half as much again as docs/pools.md says");
 }

@@ -1,9 +1,12 @@
 //! The session's behaviour as data: runs the stories of `tests/scenarios/`, or of the directory that `LEDGERKEY_SCENARIOS` names, each against a
 //! sandbox of its own whose clock the client shares, so that nothing waits for real.
 //!
-//! A story is one file; its steps are those of [`Step`]. Each story is a test of its own.
+//! A story is one file; its steps are those of [`Step`](story::Step). Each story is a test of its own.
 
 #![allow(clippy::panic, reason = "a test says what it expects by panicking")]
+
+#[path = "support/story.rs"]
+mod story;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +16,9 @@ use ledgerkey::client::dynamic::Arguments;
 use ledgerkey::client::{ClientInfo, Connection, Settings};
 use ledgerkey_cli::access::{self, Opened};
 use ledgerkey_cli::sandbox_clock::SandboxClock;
-use ledgerkey_sandbox::{Fault, Lock, Revoke, Sandbox};
+use ledgerkey_sandbox::{Lock, Revoke, Sandbox};
 use libtest_mimic::{Arguments as TestArguments, Failed, Trial};
-use serde::Deserialize;
+use story::{Call, InCompany, Interleave, LockStep, Step, Story};
 use tokio::sync::Barrier;
 
 fn main() {
@@ -32,158 +35,20 @@ fn main() {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Trial::test(name, move || run(&file).map_err(Failed::from))
     });
-    libtest_mimic::run(&TestArguments::from_args(), trials.collect()).exit();
-}
-
-/// A story.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Story {
-    name: String,
-    api: String,
-    way: Option<String>,
-    steps: Vec<Step>,
-}
-
-/// A step: one of these, told apart by its fields.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Step {
-    Call(Call),
-    Interleave(Interleave),
-    Advance(Advance),
-    SetBack(SetBack),
-    Revoke(RevokeStep),
-    Fault(FaultStep),
-    ClearFaults(ClearFaults),
-    Acted(Acted),
-    Lock(LockStep),
-    Password(PasswordStep),
-    Outside(Outside),
-    SignOut(SignOut),
-}
-
-/// `times` calls that start together. `expect` is `ok` or an error's kind and holds for each of them. Of `cancel` of them the caller goes away as
-/// soon as a sign-in has arrived at the vendor's.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Call {
-    call: String,
-    #[serde(default)]
-    params: std::collections::BTreeMap<String, serde_json::Value>,
-    body: Option<serde_json::Value>,
-    #[serde(default = "once")]
-    times: usize,
-    #[serde(default)]
-    cancel: usize,
-    expect: String,
-    code: Option<String>,
-    sign_ins: Option<u64>,
-}
-
-/// `times` calls that start together, in turn one of these, each in a company of its own; the sandbox's log must show each in its company.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Interleave {
-    interleave: Vec<InCompany>,
-    times: usize,
-    expect: String,
-    sign_ins: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InCompany {
-    call: String,
-    /// The name of the credential that holds the company's id.
-    company: String,
-    body: Option<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Advance {
-    advance: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SetBack {
-    set_back: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RevokeStep {
-    revoke: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FaultStep {
-    fault: Fault,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClearFaults {
-    clear_faults: bool,
-}
-
-/// How often the sandbox really performed the operation.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Acted {
-    acted: String,
-    count: u64,
-}
-
-/// Locks the login or the organization that this credential names; with `locked: false` unlocks it, and the client is told to try again.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LockStep {
-    lock: String,
-    #[serde(default = "yes")]
-    locked: bool,
-}
-
-/// Changes the Bezala service user's password at Bezala.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PasswordStep {
-    password: String,
-}
-
-/// Somebody switches the Bezala user's company in the web interface.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Outside {
-    switch_outside: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SignOut {
-    sign_out: bool,
-}
-
-fn once() -> usize {
-    1
-}
-
-fn yes() -> bool {
-    true
+    let own = Trial::test("mistakes_are_named", || story::mistakes_are_named().map_err(Failed::from));
+    libtest_mimic::run(&TestArguments::from_args(), trials.chain([own]).collect()).exit();
 }
 
 fn run(file: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let story: Story = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+    let steps = story.steps().map_err(|words| format!("{}: {words}", file.display()))?;
     // On one thread, calls that start together have all started before the first of them gets an answer, however busy the machine is.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let stage = Stage::set(&story)?;
-        for (number, step) in story.steps.iter().enumerate() {
+        for (number, step) in steps.iter().enumerate() {
             stage.play(step).await.map_err(|words| format!("{}: step {}: {words}", story.name, number + 1))?;
         }
         Ok(())
@@ -249,10 +114,10 @@ impl Stage {
                 let company = self.company(&step.switch_outside)?;
                 self.sandbox.switch_bezala_company(None, company).then_some(()).ok_or_else(|| "no such company".into())
             }
-            Step::SignOut(step) => match self.opened.session().map_err(|error| error.to_string())? {
-                session if step.sign_out => session.sign_out().await.map_err(|error| error.to_string()),
-                _ => Ok(()),
-            },
+            Step::SignOut(step) if step.sign_out => {
+                self.opened.session.sign_out().await.map_err(|error| error.to_string())
+            }
+            Step::SignOut(_) => Ok(()),
         }
     }
 
@@ -332,7 +197,7 @@ impl Stage {
         let what = if step.lock == "BILL_ORGANIZATION_ID" { Lock::Organization(name) } else { Lock::Login(name) };
         let done = if step.locked { self.sandbox.lock(&what) } else { self.sandbox.unlock(&what) };
         if !step.locked {
-            self.opened.session().map_err(|error| error.to_string())?.forget_refusal();
+            self.opened.session.forget_refusal();
         }
         done.then_some(()).ok_or_else(|| format!("there is nothing to lock by {}", step.lock))
     }

@@ -102,12 +102,7 @@ async fn a_session_serves_both_versions_whichever_call_made_it() {
 #[tokio::test]
 async fn a_partner_creates_and_acts() {
     let stage = Stage::set(Sandbox::builder());
-    let partner = bill::PartnerKey {
-        username: stage.get("BILL_PARTNER_USERNAME"),
-        password: stage.get("BILL_PARTNER_PASSWORD").into(),
-        app_key: stage.get("BILL_APP_KEY").into(),
-    };
-    let partner = stage.bill().session(partner).unwrap();
+    let partner = stage.partner();
     let organizations = partner.api().list_organizations().send().await.unwrap();
     assert!(!organizations.results.is_empty());
     let organization = partner.act_as(bill::PartnerUser {

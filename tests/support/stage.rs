@@ -70,6 +70,15 @@ impl Stage {
         }
     }
 
+    pub fn partner(&self) -> bill::Partner {
+        let partner = bill::PartnerKey {
+            username: self.get("BILL_PARTNER_USERNAME"),
+            password: self.get("BILL_PARTNER_PASSWORD").into(),
+            app_key: self.get("BILL_APP_KEY").into(),
+        };
+        self.bill().session(partner).unwrap()
+    }
+
     pub fn bezala(&self, email: &str, password: &str) -> bezala::Access {
         let bezala = Bezala::at(self.sandbox.url(), self.settings.clone()).unwrap();
         bezala.session(bezala::Password { email: self.get(email), password: self.get(password).into() }).unwrap()

@@ -73,18 +73,10 @@ pub struct Opened {
     pub way: &'static Way,
     /// The connection, under its session.
     pub connection: Connection,
+    /// The session that calls run under.
+    pub session: Session,
     /// What the way opened.
     pub door: Door,
-}
-
-impl Opened {
-    /// The session.
-    ///
-    /// # Errors
-    /// Never: what [`open`] gives has a session. The type of a connection does not say so.
-    pub fn session(&self) -> Result<&Session, Error> {
-        self.connection.session().ok_or_else(|| Error::Config("the connection has no session".into()))
-    }
 }
 
 /// Opens an API by a way to sign in; by its first way without one. Nothing is sent yet.
@@ -103,7 +95,10 @@ pub fn open(api_name: &str, way_name: Option<&str>, look_up: Lookup<'_>, setting
         }
         _ => door.connection(api.name)?,
     };
-    Ok(Opened { api, way, connection, door })
+    // A connection can be without one; what a door leads to is not.
+    let session = connection.session().cloned();
+    let session = session.ok_or_else(|| Error::Config(format!("{} was opened without a session", api.name)))?;
+    Ok(Opened { api, way, connection, session, door })
 }
 
 /// A connection without a session, for calls that need none: signing in by hand, for one. `secrets` are what the vendor may

@@ -17,13 +17,14 @@ use crate::failure::{Failure, MISFIT};
 use crate::{drift, operations, output, store, upload};
 
 pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
-    let mut settings = Settings::default();
-    let place = store::from_environment()?;
-    place.join(&mut settings).await?;
-    let shared = settings.store.is_some();
     let api = access::api(&call.api)?;
     let operation = operations::find(api, &call.operation)?;
     let body = call.body.as_deref().map(read_body).transpose()?;
+    // After what needs no store: a misspelt operation is told at once, whether or not the store can be reached.
+    let place = store::from_environment()?;
+    let mut settings = Settings::default();
+    place.join(&mut settings).await?;
+    let shared = settings.store.is_some();
     let (connection, door) = open(api, operation, call, body.as_ref().map(|(_, json)| json), settings)?;
     let outcome = answer(call, operation, &connection, body.map(|(text, _)| text)).await;
     if let Some(session) = connection.session() {

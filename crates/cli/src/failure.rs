@@ -1,5 +1,6 @@
 //! What went wrong, as an exit code and one sentence that says what to do next.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::io;
 use std::process::ExitCode;
@@ -70,7 +71,7 @@ pub(crate) fn words(error: &Error) -> String {
         words.push_str(&cause);
     }
     match hint(error) {
-        "" => words,
+        hint if hint.is_empty() => words,
         hint => format!("{}; {hint}", words.trim_end_matches('.')),
     }
 }
@@ -98,25 +99,15 @@ fn exit_code(error: &Error) -> u8 {
 }
 
 /// What to do next.
-fn hint(error: &Error) -> &'static str {
+fn hint(error: &Error) -> Cow<'static, str> {
     let code = |wanted: &str| error.refusal().is_some_and(|refusal| refusal.codes().any(|code| code == wanted));
-    match error.kind() {
-        "sign-in-rejected" if matches!(error, Error::SignInRejected { way: "api-token", .. }) => {
-            "check BILL_SPEND_TOKEN, and that it belongs to the environment that LEDGERKEY_BILL_URL leads to"
-        }
-        "sign-in-rejected" if code("BDC_1102") => {
-            "check the developer key, and that it belongs to the environment that LEDGERKEY_BILL_URL leads to: BILL's sandbox and production share no keys"
-        }
-        "sign-in-rejected" if code("BDC_1101") => {
-            "check the user name and the password or token, and that they belong to the environment that LEDGERKEY_BILL_URL leads to; do not repeat it in a loop, BILL locks the login"
-        }
-        "sign-in-rejected" => {
-            "check the credentials in the environment before you try again: repeated refusals can lock a login"
-        }
+    let status = error.refusal().map_or(0, |refusal| refusal.status);
+    let words = match error.kind() {
+        "sign-in-rejected" => return rejected_hint(error, code),
         "locked-out" if code("BDC_1107") => "have BILL unlock the organization; trying again does not help",
         "locked-out" => "have the password reset in the vendor's web application; trying again does not help",
         "mfa-required" => {
-            "sign in by hand with the rememberMeId and device of a remembered device, or use the library's `mfa()`, which makes a session trusted; signing in again alone does not help"
+            "keep the session with LEDGERKEY_STORE=file:PATH, make it trusted by `ledgerkey call bill challengeMfa --body '{}'` and then validateMfaChallenge with the challengeId and the token that was sent to the phone, and make this call again; signing in again alone does not help"
         }
         "not-permitted" => "`ledgerkey operations API` lists the ways that may call it, and --way chooses one",
         "rate-limited" => "wait as long as the vendor says (BILL counts by the clock hour), then try again",
@@ -130,19 +121,43 @@ fn hint(error: &Error) -> &'static str {
             "check the address in LEDGERKEY_BILL_URL, LEDGERKEY_BILL_V2_URL or LEDGERKEY_BEZALA_URL, and the network"
         }
         "timeout" => "the vendor is slow or the network is: try again later",
-        "store" => "LEDGERKEY_STORE says where sessions are kept",
-        "ambiguous" => "it may have been carried out",
-        "vendor" if error.refusal().is_some_and(|refusal| refusal.status == 404) => "check the ids in the parameters",
-        "vendor" if error.refusal().is_some_and(|refusal| refusal.status == 403) => {
+        "store" => "mend the store that LEDGERKEY_STORE names, or name another",
+        "ambiguous" => "list what is there at the vendor's, and send it again only if it is not",
+        "vendor" if status == 404 => "check the ids in the parameters",
+        "vendor" if status == 401 || code("BDC_1109") => {
+            "the vendor refuses even a session that was just made: check the rights of the user, and that the address and the keys are of one environment"
+        }
+        "vendor" if status == 403 => {
             "check the rights of the user, and whether another way to sign in may make this call"
         }
-        "vendor" if error.refusal().is_some_and(|refusal| refusal.status >= 500) => {
-            "the fault is the vendor's: try again later"
-        }
+        "vendor" if status >= 500 => "the fault is the vendor's: try again later",
         "vendor" => {
             "correct the parameters or the body; `ledgerkey operations API --json` names where the operation is described"
         }
         _ => "",
+    };
+    words.into()
+}
+
+/// What to do about a sign-in that was refused.
+fn rejected_hint(error: &Error, code: impl Fn(&str) -> bool) -> Cow<'static, str> {
+    let Error::SignInRejected { way, refusal } = error else { return "".into() };
+    // Only the v2 call is refused inside HTTP 200.
+    let address = if refusal.status == 200 { "LEDGERKEY_BILL_V2_URL" } else { "LEDGERKEY_BILL_URL" };
+    let environment = format!("the environment that {address} leads to");
+    if *way == "api-token" {
+        format!("check BILL_SPEND_TOKEN, and that it belongs to {environment}").into()
+    } else if code("BDC_1102") {
+        let key =
+            if *way == "partner-key" { "the app key in BILL_APP_KEY" } else { "the developer key in BILL_DEV_KEY" };
+        format!("check {key}, and that it belongs to {environment}: BILL's sandbox and production share no keys").into()
+    } else if code("BDC_1101") {
+        format!(
+            "check the user name and the password or token, and that they belong to {environment}; do not repeat it in a loop, BILL locks the login"
+        )
+        .into()
+    } else {
+        "check the credentials in the environment before you try again: repeated refusals can lock a login".into()
     }
 }
 

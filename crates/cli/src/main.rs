@@ -15,6 +15,7 @@ mod upload;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
 use self::arguments::{Arguments, Command};
 use self::failure::Failure;
@@ -22,16 +23,28 @@ use self::failure::Failure;
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(told) => {
+        Err(told) if told.use_stderr() => return usage(&told).report(),
+        Err(asked_for) => {
             // Nobody reads it any more: then there is nobody to tell.
-            let _ = told.print();
-            return ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(failure::USAGE));
+            let _ = asked_for.print();
+            return ExitCode::SUCCESS;
         }
     };
     match run(arguments.command) {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }
+}
+
+/// A mistake in the arguments in one sentence, where clap has several lines: what is wrong is its first paragraph.
+fn usage(told: &clap::Error) -> Failure {
+    let text = told.render().to_string();
+    let wrong: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let wrong = match told.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "there is no command".to_owned(),
+        _ => wrong.join(" "),
+    };
+    Failure::config(format!("{}; see --help", wrong.trim_start_matches("error: ")))
 }
 
 fn run(command: Command) -> Result<ExitCode, Failure> {

@@ -33,6 +33,10 @@ fn read(call: &Call) -> Result<Upload, Failure> {
     if call.body.is_some() || call.all {
         return Err(usage());
     }
+    // What is printed is the decoded answer: one that did not fit has failed by then, and fields beyond the spec are gone.
+    if call.strict {
+        return Err(Failure::config(format!("{} knows no --strict: leave it out", call.operation)));
+    }
     let (mut path, mut media_type, mut transaction_id) = (None, None, None);
     for (name, value) in &call.params {
         match name.as_str() {

@@ -26,7 +26,7 @@ fn every_api_by_every_way() {
         // The first is the default.
         vendors.run(&["call", api, operation]).json();
     }
-    // Nine runs had a session of BILL's, and one of them two; Bezala and the token have no call that ends one.
+    // Eleven runs had a session of BILL's, and one of them two; Bezala and the token have no call that ends one.
     assert_eq!(vendors.sandbox.acted("logout"), 4 + 1 + 3 + 1 + 1 + 2);
 }
 

@@ -10,12 +10,22 @@ const LIST: [&str; 3] = ["call", "bill", "listVendors"];
 
 #[test]
 fn usage() {
-    for arguments in
-        [&[][..], &["nope"], &["call"], &["call", "bill"], &["tour", "--nope"], &["sandbox", "--listen", "x"]]
-    {
-        assert_eq!(ledgerkey(arguments).output().unwrap().status.code(), Some(2), "{arguments:?}");
-    }
     let vendors = Vendors::start();
+    let cases: [(&[&str], &[&str]); 7] = [
+        (&[], &["no command", "--help"]),
+        (&["nope"], &["nope", "--help"]),
+        (&["call"], &["<API>", "<OPERATION_ID>", "--help"]),
+        (&["call", "bill"], &["<OPERATION_ID>", "--help"]),
+        (&["call", "bill", "listVendors", "--param", "max"], &["NAME=VALUE", "--help"]),
+        (&["tour", "--nope"], &["--nope", "--help"]),
+        (&["sandbox", "--listen", "x"], &["--listen", "--help"]),
+    ];
+    for (arguments, words) in cases {
+        vendors.run(arguments).failed(2, words);
+    }
+    for asked_for in ["--help", "--version"] {
+        assert!(ledgerkey(&[asked_for]).output().unwrap().status.success());
+    }
     let cases: &[(&[&str], &[&str])] = &[
         (&["call", "nope", "listVendors"], &["bill-spend"]),
         (&["call", "bill", "listVendor"], &["did you mean listVendors"]),
@@ -28,6 +38,7 @@ fn usage() {
         (&["call", "bill", "listVendors", "--body", "{}"], &["takes no body"]),
         (&["call", "bill", "getSessionInfo", "--all"], &["no pages"]),
         (&["call", "bill", "createPayment", "--way", "sync-token", "--body", "{}"], &["sync-token", "operations"]),
+        (&["call", "bezala", "uploadAttachment", "--strict", "--param", "file=@x"], &["--strict"]),
     ];
     for (arguments, words) in cases {
         vendors.run(arguments).failed(2, words);
@@ -57,7 +68,10 @@ fn configuration() {
 fn sign_in() {
     Vendors::start().with("BILL_PASSWORD", "not-the-password").run(&LIST).failed(3, &["BDC_1101", "lock"]);
     let key = Vendors::start().with("BILL_DEV_KEY", "not-the-key");
-    key.run(&LIST).failed(3, &["BDC_1102", "environment"]);
+    key.run(&LIST).failed(3, &["BDC_1102", "BILL_DEV_KEY", "environment that LEDGERKEY_BILL_URL"]);
+    key.run(&["call", "bill-v2", "listVendors"]).failed(3, &["BDC_1102", "environment that LEDGERKEY_BILL_V2_URL"]);
+    let app = Vendors::start().with("BILL_APP_KEY", "not-the-key");
+    app.run(&["call", "bill-partner", "listOrganizations"]).failed(3, &["BDC_1102", "BILL_APP_KEY"]);
     let v2 = Vendors::start().with("BILL_SYNC_TOKEN", "not-the-token");
     v2.run(&["call", "bill-v2", "listVendors", "--way", "sync-token"]).failed(3, &["sync-token", "BDC_1101"]);
     let spend = Vendors::start().with("BILL_SPEND_TOKEN", "not-the-token");
@@ -69,7 +83,7 @@ fn sign_in() {
     assert!(locked.sandbox.lock(&Lock::Organization(locked.env["BILL_ORGANIZATION_ID"].clone())));
     locked.run(&LIST).failed(3, &["BDC_1107", "unlock"]);
     let untrusted = Vendors::start();
-    untrusted.run(&["call", "bill", "createPayment", "--body", "{}"]).failed(3, &["BDC_1361", "rememberMeId"]);
+    untrusted.run(&["call", "bill", "createPayment", "--body", "{}"]).failed(3, &["BDC_1361", "challengeMfa"]);
 }
 
 #[test]
@@ -77,6 +91,8 @@ fn the_vendor_refuses() {
     let vendors = Vendors::start();
     vendors.run(&["call", "bill", "getVendor", "--param", "vendorId=nope"]).failed(4, &["BDC_1205", "ids"]);
     vendors.run(&["call", "bill", "createVendor", "--body", "{}"]).failed(4, &["createVendor"]);
+    vendors.sandbox.order(Fault::status("listVendors", 401).with_code("BDC_1109").times(2));
+    vendors.run(&LIST).failed(4, &["BDC_1109", "just made"]);
     // Words of the vendor's that would drive a terminal do not.
     let refusal = r#"[{"code": "BDC_9999", "message": "two\nlines\u001b[2J"}]"#;
     vendors.sandbox.order(Fault::body("listVendors", 422, "application/json", refusal));
@@ -98,7 +114,7 @@ fn the_network_fails() {
     let vendors = Vendors::start();
     vendors.sandbox.order(Fault::drop("createVendor", Moment::After));
     let body = r#"{"name": "Example", "address": {"line1": "1"}}"#;
-    vendors.run(&["call", "bill", "createVendor", "--body", body]).failed(5, &["fate is unknown"]);
+    vendors.run(&["call", "bill", "createVendor", "--body", body]).failed(5, &["fate is unknown", "only if it is not"]);
     assert_eq!(vendors.sandbox.acted("createVendor"), 1);
 }
 

@@ -8,35 +8,27 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use ledgerkey_sandbox::Revoke;
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Vendors, ledgerkey};
+use tempfile::TempDir;
 
 const LIST: [&str; 3] = ["call", "bill", "listVendors"];
 
 /// A directory of a test's own, gone with it.
-struct Directory(PathBuf);
+struct Directory(TempDir);
 
 impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ledgerkey-store-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     fn file(&self) -> PathBuf {
-        self.0.join("sessions")
+        self.0.path().join("sessions")
     }
 
     /// Vendors whose sessions are kept in its file.
     fn vendors(&self) -> Vendors {
         Vendors::start().with("LEDGERKEY_STORE", &format!("file:{}", self.file().display()))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -57,7 +49,7 @@ fn memory_ends_its_session_and_a_file_keeps_it() {
     memory.run(&["call", "bill", "getVendor", "--param", "vendorId=nope"]).failed(4, &[]);
     assert_eq!(memory.sandbox.acted("logout"), 3);
 
-    let directory = Directory::new("keeps");
+    let directory = Directory::new();
     let file = directory.vendors();
     file.run(&LIST).answered();
     file.run(&LIST).answered();
@@ -67,7 +59,7 @@ fn memory_ends_its_session_and_a_file_keeps_it() {
 
 #[test]
 fn ten_runs_at_once_share_one_session_and_replace_it_once() {
-    let directory = Directory::new("shared");
+    let directory = Directory::new();
     let vendors = directory.vendors();
     let ten = || {
         let start = || vendors.command(&LIST).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -89,7 +81,7 @@ fn ten_runs_at_once_share_one_session_and_replace_it_once() {
 
 #[test]
 fn one_file_serves_every_way() {
-    let directory = Directory::new("ways");
+    let directory = Directory::new();
     let vendors = directory.vendors();
     let runs: [(&[&str], u64); 6] = [
         (&["call", "bill", "listVendors", "--way", "sync-token"], 1),
@@ -111,9 +103,39 @@ fn one_file_serves_every_way() {
     assert_eq!(kept(&directory.file()).len(), 5);
 }
 
+/// What the words about a missing trust tell to do.
+#[test]
+fn a_kept_session_is_made_trusted_and_pays() {
+    let directory = Directory::new();
+    let vendors = directory.vendors();
+    let bills = vendors.run(&["call", "bill", "listBills", "--param", "max=1"]).json();
+    let banks = vendors.run(&["call", "bill", "listBankAccounts", "--param", "filters=status:eq:VERIFIED"]).json();
+    let payment = json!({
+        "billId": bills["results"][0]["id"], "amount": 1.25, "processingOptions": {},
+        "fundingAccount": {"type": "BANK_ACCOUNT", "id": banks["results"][0]["id"]},
+    })
+    .to_string();
+    let pay = ["call", "bill", "createPayment", "--body", &payment];
+    vendors.run(&pay).failed(3, &["LEDGERKEY_STORE=file:PATH", "challengeMfa --body '{}'", "validateMfaChallenge"]);
+    let challenge = vendors.run(&["call", "bill", "challengeMfa", "--body", "{}"]).json();
+    let token = vendors.sandbox.phone().pop().unwrap().token;
+    let proof = json!({"challengeId": challenge["challengeId"], "token": token}).to_string();
+    vendors.run(&["call", "bill", "validateMfaChallenge", "--body", &proof]).answered();
+    assert_eq!(vendors.run(&pay).json()["status"], "SCHEDULED");
+    assert_eq!(vendors.sandbox.sign_ins(), 1);
+}
+
+/// A store that cannot be reached is no reason to keep a misspelling from whoever made it.
+#[test]
+fn a_mistake_in_the_arguments_is_told_before_the_store_is_looked_at() {
+    let vendors = Vendors::start().with("LEDGERKEY_STORE", "file:/does/not/exist/sessions");
+    vendors.run(&["call", "bill", "listVendor"]).failed(2, &["did you mean listVendors"]);
+    vendors.run(&["call", "bill", "createVendor", "--body", "{"]).failed(2, &["not JSON"]);
+}
+
 #[test]
 fn other_credentials_get_a_session_of_their_own() {
-    let directory = Directory::new("others");
+    let directory = Directory::new();
     let vendors = directory.vendors();
     vendors.run(&LIST).answered();
     let second = vendors.env["BILL_SECOND_DEV_KEY"].clone();
@@ -125,7 +147,7 @@ fn other_credentials_get_a_session_of_their_own() {
 
 #[test]
 fn a_stored_session_is_never_told_and_no_credential_is_stored() {
-    let directory = Directory::new("secrets");
+    let directory = Directory::new();
     let vendors = directory.vendors().with("LEDGERKEY_LOG", "trace");
     let first = vendors.run(&LIST);
     let sessions = kept(&directory.file());
@@ -145,7 +167,7 @@ fn a_stored_session_is_never_told_and_no_credential_is_stored() {
 #[test]
 fn a_store_that_must_not_be_used_is_left_as_it_is() {
     use std::os::unix::fs::PermissionsExt as _;
-    let directory = Directory::new("bad");
+    let directory = Directory::new();
     let vendors = directory.vendors();
     vendors.run(&LIST).answered();
     let good = fs::read_to_string(directory.file()).unwrap();
@@ -160,7 +182,7 @@ fn a_store_that_must_not_be_used_is_left_as_it_is() {
         fs::write(directory.file(), &text).unwrap();
         fs::set_permissions(directory.file(), fs::Permissions::from_mode(mode)).unwrap();
         let run = vendors.run(&LIST);
-        run.failed(2, &["sessions", words, "LEDGERKEY_STORE"]);
+        run.failed(2, &["sessions", words, "LEDGERKEY_STORE names"]);
         assert_eq!(run.out, "");
         assert_eq!(fs::read_to_string(directory.file()).unwrap(), text);
         assert_eq!(fs::metadata(directory.file()).unwrap().permissions().mode() & 0o777, mode);
@@ -175,7 +197,7 @@ fn a_store_that_must_not_be_used_is_left_as_it_is() {
 
 #[test]
 fn a_damaged_file_is_an_empty_one() {
-    let directory = Directory::new("damaged");
+    let directory = Directory::new();
     let vendors = directory.vendors();
     vendors.run(&LIST).answered();
     let file = fs::OpenOptions::new().write(true).open(directory.file()).unwrap();

@@ -16,8 +16,6 @@ pub struct Model {
     pub name: String,
     /// `info.title`.
     pub title: String,
-    /// `servers[0].url`, where the spec has one.
-    pub server: Option<String>,
     /// `x-sign-in`, in the order of the spec; the first is the default.
     pub ways: Vec<Way>,
     /// `x-answers`; all empty where the spec has none.
@@ -226,12 +224,10 @@ pub struct Operation {
     pub paging: Option<Paging>,
     /// Its parameters, those of its path included, in the order of the spec.
     pub params: Vec<Param>,
-    /// Its request body, where it has one.
-    pub body: Option<Body>,
+    /// How its request body is written, where it has one; a body is always asked for.
+    pub body: Option<BodyKind>,
     /// What a success carries.
     pub answer: Answer,
-    /// The status of a success: the first that the spec names (200 for `2XX`).
-    pub status: u16,
     /// Where the operation stands in the spec: a JSON pointer such as `/paths/~1v3~1login/post`.
     pub pointer: String,
 }
@@ -336,15 +332,6 @@ pub enum ParamPlace {
     Query,
     /// Into a header.
     Header,
-}
-
-/// The body of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Body {
-    /// How it is written.
-    pub kind: BodyKind,
-    /// Whether a call must give it.
-    pub required: bool,
 }
 
 /// How the body of a request is written.

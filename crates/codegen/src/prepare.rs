@@ -52,7 +52,7 @@ pub(crate) fn alone(prepared: &Value, operation: &Operation) -> Value {
 /// Whether the generator can do it. A multipart form it cannot: such an operation has its row in the tables, and its call is
 /// written by hand.
 pub(crate) fn is_generated(operation: &Operation) -> bool {
-    operation.body.is_none_or(|body| body.kind != BodyKind::Multipart)
+    operation.body != Some(BodyKind::Multipart)
 }
 
 /// Leaves one success, whatever its 2xx status, and no error: the runtime reads every refusal itself, by status and code, and

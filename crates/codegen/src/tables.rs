@@ -90,7 +90,7 @@ fn operation_static(
         };
         quote!(table::Param { name: #name, place: table::ParamPlace::#place, required: #required })
     });
-    let body = match operation.body.map(|body| body.kind) {
+    let body = match operation.body {
         None => quote!(None),
         Some(BodyKind::Json) => quote!(Json),
         Some(BodyKind::Form) => quote!(Form),

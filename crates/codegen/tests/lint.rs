@@ -1,8 +1,6 @@
 //! Breaks a sound spec in one place at a time, and holds what the lint says against what it should.
 
-use ledgerkey_codegen::{
-    Allows, Answer, Body, BodyKind, Fault, Model, PagingStyle, Replay, SchemePlace, Source, Window,
-};
+use ledgerkey_codegen::{Allows, Answer, BodyKind, Fault, Model, PagingStyle, Replay, SchemePlace, Source, Window};
 
 const ACME: &str = include_str!("specs/acme.yaml");
 
@@ -74,7 +72,6 @@ fn all_faults_are_told_at_once_in_the_order_of_lines() {
 fn a_sound_spec_gives_its_model() {
     let model = read(ACME).unwrap();
     assert_eq!((model.name.as_str(), model.title.as_str()), ("acme", "Acme"));
-    assert_eq!(model.server.as_deref(), Some("https://acme.example/api"));
 
     let names: Vec<_> = model.ways.iter().map(|way| way.name.as_str()).collect();
     assert_eq!(names, ["password", "api-token"]);
@@ -106,10 +103,10 @@ fn a_sound_spec_gives_its_model() {
     let login = model.operation("login").unwrap();
     assert!(login.security.is_empty());
     assert_eq!(login.replay, Replay::Never);
-    assert_eq!(login.body, Some(Body { kind: BodyKind::Form, required: true }));
-    assert_eq!((login.answer, login.status), (Answer::Json, 200));
+    assert_eq!(login.body, Some(BodyKind::Form));
+    assert_eq!(login.answer, Answer::Json);
     let logout = model.operation("logout").unwrap();
-    assert_eq!((logout.answer, logout.status), (Answer::None, 204));
+    assert_eq!(logout.answer, Answer::None);
     assert_eq!(logout.replay, Replay::Safe);
     let user = model.operation("getUser").unwrap();
     assert_eq!(user.security, [vec!["session".to_owned(), "app".to_owned()], vec!["bearer".to_owned()]]);

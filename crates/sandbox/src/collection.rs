@@ -15,20 +15,20 @@ pub(crate) struct Table {
 
 impl Table {
     /// The row whose `id` is this, be it text or a number.
-    pub fn get(&self, id: &str) -> Option<&Row> {
+    pub(crate) fn get(&self, id: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.get("id").is_some_and(|own| text(own) == id))
     }
 
-    pub fn get_mut(&mut self, id: &str) -> Option<&mut Row> {
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Row> {
         self.rows.iter_mut().find(|row| row.get("id").is_some_and(|own| text(own) == id))
     }
 
-    pub fn push(&mut self, row: Row) {
+    pub(crate) fn push(&mut self, row: Row) {
         self.rows.push(row);
     }
 
     /// The rows that pass all filters, in this order.
-    pub fn select(&self, filters: &[Filter], sort: &[(String, bool)]) -> Vec<&Row> {
+    pub(crate) fn select(&self, filters: &[Filter], sort: &[(String, bool)]) -> Vec<&Row> {
         let mut rows: Vec<&Row> =
             self.rows.iter().filter(|row| filters.iter().all(|filter| filter.passes(row))).collect();
         rows.sort_by(|a, b| {
@@ -64,15 +64,31 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// The words of v3 and the signs of v2.
-    pub fn read(word: &str) -> Option<Self> {
+    /// As v3 writes it.
+    fn of_word(word: &str) -> Option<Self> {
         Some(match word {
-            "eq" | "=" => Self::Eq,
-            "ne" | "!=" => Self::Ne,
-            "gt" | ">" => Self::Gt,
-            "gte" | ">=" => Self::Gte,
-            "lt" | "<" => Self::Lt,
-            "lte" | "<=" => Self::Lte,
+            "eq" => Self::Eq,
+            "ne" => Self::Ne,
+            "gt" => Self::Gt,
+            "gte" => Self::Gte,
+            "lt" => Self::Lt,
+            "lte" => Self::Lte,
+            "in" => Self::In,
+            "nin" => Self::Nin,
+            "sw" => Self::Sw,
+            _ => return None,
+        })
+    }
+
+    /// As v2 writes it.
+    pub(crate) fn of_sign(sign: &str) -> Option<Self> {
+        Some(match sign {
+            "=" => Self::Eq,
+            "!=" => Self::Ne,
+            ">" => Self::Gt,
+            ">=" => Self::Gte,
+            "<" => Self::Lt,
+            "<=" => Self::Lte,
             "in" => Self::In,
             "nin" => Self::Nin,
             "sw" => Self::Sw,
@@ -118,7 +134,7 @@ pub(crate) fn filters(written: &str) -> Result<Vec<Filter>, Wrong> {
     while !rest.is_empty() {
         let (field, after) = rest.split_once(':').ok_or_else(|| Wrong::Form(rest.to_owned()))?;
         let (word, after) = after.split_once(':').ok_or_else(|| Wrong::Form(rest.to_owned()))?;
-        let op = Op::read(word.trim()).ok_or_else(|| Wrong::Op(word.trim().to_owned()))?;
+        let op = Op::of_word(word.trim()).ok_or_else(|| Wrong::Op(word.trim().to_owned()))?;
         let (value, after) = match after.strip_prefix('"') {
             Some(quoted) => {
                 let (value, after) = quoted.split_once('"').ok_or_else(|| Wrong::Form(rest.to_owned()))?;
@@ -200,6 +216,7 @@ mod tests {
         assert_eq!(read[1].values, ["2026-09-01T00:00:00.000Z"]);
         assert_eq!((read[2].op, read[2].field.as_str()), (Op::Sw, "name"));
         assert_eq!(filters("name:like:A"), Err(Wrong::Op("like".to_owned())));
+        assert_eq!(filters("name:=:A"), Err(Wrong::Op("=".to_owned())), "v2's sign");
         assert!(matches!(filters("name"), Err(Wrong::Form(_))));
         assert!(matches!(filters("name:eq:\"open"), Err(Wrong::Form(_))));
     }

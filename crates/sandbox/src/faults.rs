@@ -48,7 +48,7 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Status { .. } => "status",
             Self::Drop(_) => "drop",
@@ -146,20 +146,20 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub fn order(&mut self, fault: Fault) {
+    pub(crate) fn order(&mut self, fault: Fault) {
         self.ordered.push(fault);
     }
 
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.ordered.clear();
     }
 
-    pub fn ordered(&self) -> &[Fault] {
+    pub(crate) fn ordered(&self) -> &[Fault] {
         &self.ordered
     }
 
     /// The first fault that fits, once.
-    pub fn take(&mut self, api: &str, operation: &str) -> Option<Effect> {
+    pub(crate) fn take(&mut self, api: &str, operation: &str) -> Option<Effect> {
         self.ordered.retain(|fault| fault.left != Some(0));
         let fault = self.ordered.iter_mut().find(|fault| fault.fits(api, operation))?;
         if let Some(left) = &mut fault.left {

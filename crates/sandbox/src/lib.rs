@@ -37,9 +37,6 @@
 //! | `GET /_sandbox/log` | `sign_ins`, and every request as [`Served`] |
 //! | `GET /_sandbox/credentials` | what [`Sandbox::credentials`] says |
 
-#![forbid(unsafe_code)]
-#![deny(missing_docs)]
-
 mod bezala;
 mod bill;
 mod clock;
@@ -142,8 +139,9 @@ impl Sandbox {
 
     /// Sign-in data that the sandbox accepts, under the names of the environment variables that the command line reads.
     ///
-    /// Beside those: `BILL_SECOND_DEV_KEY` (a good key too, for sessions used with the wrong one), `BILL_PARTNER_USER_ID` (whom the partner can sign in as, in `BILL_ORGANIZATION_ID`), `BEZALA_OTHER_COMPANY_ID`, and `BEZALA_REGULAR_EMAIL` with
-    /// `BEZALA_REGULAR_PASSWORD` (a user without the accountant role).
+    /// Beside those: `BILL_SECOND_DEV_KEY` (a good key too, for sessions used with the wrong one), `BILL_PARTNER_USER_ID`
+    /// (whom the partner can sign in as, in `BILL_ORGANIZATION_ID`), `BEZALA_OTHER_COMPANY_ID`, and `BEZALA_REGULAR_EMAIL`
+    /// with `BEZALA_REGULAR_PASSWORD` (a user without the accountant role).
     pub fn credentials(&self) -> &BTreeMap<String, String> {
         &self.credentials
     }

@@ -50,7 +50,6 @@ pub(crate) struct Under {
     pub touch: Option<String>,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
 fn as_text<S: serde::Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
     let millis =
         at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0));

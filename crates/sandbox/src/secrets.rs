@@ -13,7 +13,7 @@ impl Secrets {
     /// `length` characters of lower-case letters and digits.
     ///
     /// The standard library's keyed hash is randomness enough for a sandbox, and costs no dependency.
-    pub fn text(&mut self, length: usize) -> String {
+    pub(crate) fn text(&mut self, length: usize) -> String {
         const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
         let mut text = String::with_capacity(length);
         while text.len() < length {
@@ -29,12 +29,12 @@ impl Secrets {
     }
 
     /// Six digits, as BILL sends them to a phone.
-    pub fn six_digits(&mut self) -> String {
+    pub(crate) fn six_digits(&mut self) -> String {
         format!("{:06}", self.word() % 1_000_000)
     }
 
     /// In the form of a UUID.
-    pub fn uuid(&mut self) -> String {
+    pub(crate) fn uuid(&mut self) -> String {
         let (a, b) = (self.word(), self.word());
         format!(
             "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",

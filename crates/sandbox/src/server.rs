@@ -34,12 +34,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub fn new(clock: Clock, latency: Duration, routes: &'static Routes, world: World) -> Self {
+    pub(crate) fn new(clock: Clock, latency: Duration, routes: &'static Routes, world: World) -> Self {
         Self { clock, latency, routes, world: Mutex::new(world) }
     }
 
     /// The state. A panic elsewhere must not take the sandbox down with it, so a poisoned lock is taken as it is.
-    pub fn world(&self) -> MutexGuard<'_, World> {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

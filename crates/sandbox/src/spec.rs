@@ -18,10 +18,10 @@ pub(crate) enum Api {
 }
 
 impl Api {
-    pub const ALL: [Self; 5] = [Self::Bill, Self::BillV2, Self::BillSpend, Self::BillPartner, Self::Bezala];
+    pub(crate) const ALL: [Self; 5] = [Self::Bill, Self::BillV2, Self::BillSpend, Self::BillPartner, Self::Bezala];
 
     /// The description's name, as the command line spells it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bill => "bill",
             Self::BillV2 => "bill-v2",
@@ -32,7 +32,7 @@ impl Api {
     }
 
     /// Whose API a path belongs to that no description knows.
-    pub fn of_path(path: &str) -> Option<Self> {
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
         let starts = |with: &str| path.starts_with(with);
         Some(match () {
             () if starts("/connect/v3/spend/") => Self::BillSpend,
@@ -46,11 +46,11 @@ impl Api {
 
     fn description(self) -> &'static str {
         match self {
-            Self::Bill => include_str!("../../../specs/bill.yaml"),
-            Self::BillV2 => include_str!("../../../specs/bill-v2.yaml"),
-            Self::BillSpend => include_str!("../../../specs/bill-spend.yaml"),
-            Self::BillPartner => include_str!("../../../specs/bill-partner.yaml"),
-            Self::Bezala => include_str!("../../../specs/bezala.yaml"),
+            Self::Bill => include_str!("../specs/bill.yaml"),
+            Self::BillV2 => include_str!("../specs/bill-v2.yaml"),
+            Self::BillSpend => include_str!("../specs/bill-spend.yaml"),
+            Self::BillPartner => include_str!("../specs/bill-partner.yaml"),
+            Self::Bezala => include_str!("../specs/bezala.yaml"),
         }
     }
 
@@ -97,7 +97,7 @@ pub(crate) struct Routes {
 impl Routes {
     /// Reads the descriptions. They are part of the program, so they are read once; a description that cannot be read
     /// is an error of the build, told by the name of its API.
-    pub fn load() -> Result<&'static Self, String> {
+    pub(crate) fn load() -> Result<&'static Self, String> {
         static ROUTES: OnceLock<Result<Routes, String>> = OnceLock::new();
         ROUTES
             .get_or_init(|| {
@@ -114,7 +114,7 @@ impl Routes {
     }
 
     /// `POST /v3/logout` stands in two descriptions; the header tells which is meant.
-    pub fn find(&self, method: &str, path: &str, partner: bool) -> Option<Found> {
+    pub(crate) fn find(&self, method: &str, path: &str, partner: bool) -> Option<Found> {
         let pieces: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let fits = self.all.iter().filter(|route| route.method == method).filter_map(|route| {
             Some(Found { api: route.api, op: route.op.clone(), slots: fit(&route.pieces, &pieces)? })
@@ -132,7 +132,7 @@ impl Routes {
 
     /// Every operation as (api, id).
     #[cfg(test)]
-    pub fn operations(&self) -> impl Iterator<Item = (Api, &str)> {
+    pub(crate) fn operations(&self) -> impl Iterator<Item = (Api, &str)> {
         self.all.iter().map(|route| (route.api, route.op.as_str()))
     }
 }

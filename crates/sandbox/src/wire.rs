@@ -29,26 +29,26 @@ pub(crate) struct Call {
 
 impl Call {
     /// A header that is there, is text and is not empty.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
     }
 
-    pub fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
     /// A query parameter's value, none where it is empty.
-    pub fn filled(&self, name: &str) -> Option<&str> {
-        self.query(name).filter(|value| !value.is_empty())
+    pub(crate) fn filled(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// The value of the path's only placeholder: the id of the object itself.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         self.slots.values().next().map_or("", String::as_str)
     }
 
     /// The body as a JSON object.
-    pub fn object(&self) -> Result<Row, String> {
+    pub(crate) fn object(&self) -> Result<Row, String> {
         match serde_json::from_slice(&self.body) {
             Ok(Value::Object(row)) => Ok(row),
             Ok(_) => Err("the body is not a JSON object".to_owned()),
@@ -57,7 +57,7 @@ impl Call {
     }
 
     /// The body as form fields.
-    pub fn form(&self) -> BTreeMap<String, String> {
+    pub(crate) fn form(&self) -> BTreeMap<String, String> {
         form_urlencoded::parse(&self.body).into_owned().collect()
     }
 }
@@ -75,12 +75,12 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// JSON of something done.
-    pub fn done(status: u16, body: &Value) -> Self {
+    pub(crate) fn done(status: u16, body: &Value) -> Self {
         Self { acted: true, ..Self::refused(status, body) }
     }
 
     /// JSON of something refused.
-    pub fn refused(status: u16, body: &Value) -> Self {
+    pub(crate) fn refused(status: u16, body: &Value) -> Self {
         Self {
             status,
             content_type: "application/json".to_owned(),
@@ -91,11 +91,11 @@ impl Reply {
     }
 
     /// Something done, with nothing to say about it.
-    pub fn empty(status: u16) -> Self {
+    pub(crate) fn empty(status: u16) -> Self {
         Self { status, content_type: String::new(), headers: Vec::new(), body: Bytes::new(), acted: true }
     }
 
-    pub fn with(mut self, header: &'static str, value: String) -> Self {
+    pub(crate) fn with(mut self, header: &'static str, value: String) -> Self {
         self.headers.push((header, value));
         self
     }
@@ -160,7 +160,6 @@ pub(crate) fn cents(value: &Value) -> Option<i64> {
         _ => return None,
     };
     let cents = (amount * 100.0).round();
-    #[allow(clippy::cast_possible_truncation)] // the range is checked
     (cents.abs() < 9e15).then_some(cents as i64)
 }
 
@@ -169,7 +168,6 @@ pub(crate) fn amount(cents: i64) -> Value {
     if cents % 100 == 0 {
         return Value::from(cents / 100);
     }
-    #[allow(clippy::cast_precision_loss)] // within 2^53 by `cents`
     Value::from(cents as f64 / 100.0)
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub fn new(options: &Options, now: i64) -> Self {
+    pub(crate) fn new(options: &Options, now: i64) -> Self {
         let mut secrets = Secrets::default();
         let mut credentials = BTreeMap::new();
         let bill = Bill::new(options, &mut secrets, &mut credentials, now);
@@ -32,7 +32,7 @@ impl World {
     }
 
     /// Carries out one operation.
-    pub fn act(&mut self, call: &Call) -> (Reply, Under) {
+    pub(crate) fn act(&mut self, call: &Call) -> (Reply, Under) {
         if call.api == Api::Bezala {
             self.bezala.under = Under::default();
             (self.bezala.act(call), std::mem::take(&mut self.bezala.under))
@@ -57,6 +57,8 @@ pub(crate) fn signs_in(api: Api, operation: &str) -> bool {
 pub(crate) fn refusal(call: &Call, status: u16, code: Option<&str>, retry_after: Option<u64>) -> Reply {
     let reply = if call.api == Api::Bezala {
         crate::bezala::refuse(status, crate::bezala::words(status, &call.op))
+    } else if let (Api::BillSpend, None, Some(own)) = (call.api, code, crate::bill::Refusal::spend(status)) {
+        own.v3(call.now)
     } else {
         let code = code.unwrap_or(match status {
             401 if signs_in(call.api, &call.op) => "BDC_1101",

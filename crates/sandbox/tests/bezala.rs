@@ -1,5 +1,7 @@
 //! Bezala: four sign-ins, the company that is state on the server, roles, pages, files.
 
+#![allow(clippy::panic, reason = "a test says what it expects by panicking")]
+
 mod common;
 
 use common::{Answer, answer, bezala, credential, request, token};
@@ -110,6 +112,32 @@ async fn roles() {
 }
 
 #[tokio::test]
+async fn a_draft_is_its_writers_alone() {
+    let sandbox = Sandbox::start().unwrap();
+    let (accountant, _) = token(&sandbox).await;
+    let body = json!({"email": credential(&sandbox, "BEZALA_REGULAR_EMAIL"), "password": credential(&sandbox, "BEZALA_REGULAR_PASSWORD")});
+    let (_, body) = answer(request(&sandbox, Method::POST, "/api/auth/token").json(&body)).await;
+    let regular = body["token"].as_str().unwrap();
+    let write = |path: &str, body: Value| answer(bezala(&sandbox, regular, Method::POST, path).json(&body));
+    let (_, trip) = write("/api/trips", json!({"draft": 1})).await;
+    assert_eq!(trip["state"], json!("draft"));
+    let own = format!("/api/trips/{}", trip["id"]);
+    assert_eq!(get(&sandbox, regular, &own).await.0, 200);
+    assert_eq!(get(&sandbox, &accountant, &own).await.0, 404);
+    let approve = bezala(&sandbox, &accountant, Method::PUT, &format!("{own}/approve"));
+    assert_eq!(answer(approve).await.0, 404);
+
+    let line = json!({"taxable": "1.00", "tax_percentage": "0.14", "currency": "EUR"});
+    let draft = json!({"draft": 1, "transaction": {"date": "2026-01-31", "vat_lines_attributes": [line]}});
+    let (_, draft) = write("/api/transactions", draft).await;
+    let exports = async |token: &str| {
+        let (_, export) = get(&sandbox, token, "/api/export/receipts?per_page=1000").await;
+        export["collection"].as_array().unwrap().iter().any(|row| row["id"] == draft["id"])
+    };
+    assert!(exports(regular).await && !exports(&accountant).await);
+}
+
+#[tokio::test]
 async fn pages() {
     let sandbox = Sandbox::start().unwrap();
     let (token, _) = token(&sandbox).await;
@@ -120,6 +148,8 @@ async fn pages() {
     assert_eq!(rows(&get("/api/bills?per_page=2&page=2").await).len(), 1);
     assert_eq!(rows(&get("/api/bills?per_page=2&skip_pagination=true").await).len(), 3);
     assert_eq!(get("/api/bills?page=zero").await.0, 400);
+    assert_eq!(rows(&get("/api/trips?archived_after=20991231").await).len(), 24, "it adds rows, and takes none away");
+    assert_eq!(get("/api/trips?archived_after=then").await.0, 400);
     assert_eq!(rows(&get("/api/cost_centers?name=serv").await).len(), 1);
     let (_, entries) = get("/api/time_entries?page=3").await;
     assert_eq!(entries["collection"].as_array().unwrap().len(), 20);

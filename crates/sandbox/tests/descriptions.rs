@@ -1,6 +1,10 @@
 //! Every operation of every description is served, and what is answered is what the description says.
 
+#![allow(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
+
 mod common;
+#[path = "common/schema.rs"]
+mod schema;
 
 use std::collections::BTreeSet;
 
@@ -8,14 +12,15 @@ use common::{credential, request};
 use ledgerkey_sandbox::Sandbox;
 use reqwest::{Method, RequestBuilder};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use schema::misfits;
 use serde_json::{Map, Value, json};
 
 const DESCRIPTIONS: [(&str, &str, &str); 5] = [
-    ("bill", "/connect", include_str!("../../../specs/bill.yaml")),
-    ("bill-v2", "/api", include_str!("../../../specs/bill-v2.yaml")),
-    ("bill-spend", "/connect", include_str!("../../../specs/bill-spend.yaml")),
-    ("bill-partner", "/connect", include_str!("../../../specs/bill-partner.yaml")),
-    ("bezala", "", include_str!("../../../specs/bezala.yaml")),
+    ("bill", "/connect", include_str!("../specs/bill.yaml")),
+    ("bill-v2", "/api", include_str!("../specs/bill-v2.yaml")),
+    ("bill-spend", "/connect", include_str!("../specs/bill-spend.yaml")),
+    ("bill-partner", "/connect", include_str!("../specs/bill-partner.yaml")),
+    ("bezala", "", include_str!("../specs/bezala.yaml")),
 ];
 
 /// Calls operations by their ids, and holds each answer against its schema.
@@ -23,6 +28,7 @@ struct Caller {
     sandbox: Sandbox,
     documents: Vec<(&'static str, &'static str, Value)>,
     called: BTreeSet<String>,
+    misfits: BTreeSet<String>,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -30,7 +36,13 @@ impl Caller {
     fn new() -> Self {
         let documents =
             DESCRIPTIONS.map(|(api, base, text)| (api, base, json_of(&Yaml::load_from_str(text).unwrap()[0]))).to_vec();
-        Self { sandbox: Sandbox::start().unwrap(), documents, called: BTreeSet::new(), headers: Vec::new() }
+        Self {
+            sandbox: Sandbox::start().unwrap(),
+            documents,
+            called: BTreeSet::new(),
+            misfits: BTreeSet::new(),
+            headers: Vec::new(),
+        }
     }
 
     fn c(&self, name: &str) -> String {
@@ -39,11 +51,13 @@ impl Caller {
 
     /// JSON in, or nothing.
     async fn call(&mut self, what: &str, slots: &[&str], query: &str, body: Option<Value>) -> Value {
-        self.send(what, slots, query, |request| match &body {
-            Some(body) => request.json(body),
-            None => request,
-        })
-        .await
+        self.send(what, slots, query, |request| body.iter().fold(request, RequestBuilder::json)).await
+    }
+
+    /// The same, of what is to be refused.
+    async fn refused(&mut self, what: &str, slots: &[&str], query: &str, body: Option<Value>) -> Value {
+        let with = |request| body.iter().fold(request, RequestBuilder::json);
+        self.exchange(what, slots, query, with, true).await
     }
 
     /// A v2 form, with the session's fields where there are any.
@@ -57,6 +71,19 @@ impl Caller {
         slots: &[&str],
         query: &str,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Value {
+        let body = self.exchange(what, slots, query, with, false).await;
+        self.called.insert(what.to_owned());
+        body
+    }
+
+    async fn exchange(
+        &mut self,
+        what: &str,
+        slots: &[&str],
+        query: &str,
+        with: impl FnOnce(RequestBuilder) -> RequestBuilder,
+        to_be_refused: bool,
     ) -> Value {
         let (api, op) = what.split_once('/').unwrap();
         let (_, base, document) = self.documents.iter().find(|(name, ..)| *name == api).unwrap();
@@ -76,13 +103,18 @@ impl Caller {
         let response = with(request).send().await.unwrap();
         let status = response.status().as_u16();
         let text = response.text().await.unwrap();
-        let documented = &operation["responses"][&status.to_string()];
-        assert!(documented.is_object(), "{what} answered {status}, which is not documented: {text}");
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
-        if let Some(schema) = documented.pointer("/content/application~1json/schema") {
-            check(document, schema, &body, what);
+        // v2 refuses inside HTTP 200.
+        let refused = (400..500).contains(&status) || body["response_status"] == json!(1);
+        assert_eq!(refused, to_be_refused, "{what} answered {status}: {text}");
+        let mut documented = &operation["responses"][if refused { "4XX".to_owned() } else { status.to_string() }];
+        if let Some(path) = documented["$ref"].as_str() {
+            documented = document.pointer(path.trim_start_matches('#')).unwrap();
         }
-        self.called.insert(what.to_owned());
+        assert!(documented.is_object(), "{what} answered {status}, which is not documented: {text}");
+        if let Some(schema) = documented.pointer("/content/application~1json/schema") {
+            self.misfits.extend(misfits(document, schema, &body, what));
+        }
         body
     }
 }
@@ -105,6 +137,7 @@ async fn all_of_them() {
         .collect();
     let left: Vec<_> = all.difference(&it.called).collect();
     assert!(left.is_empty(), "never called: {left:?}");
+    assert!(it.misfits.is_empty(), "{:#?}", it.misfits);
 }
 
 async fn bill(it: &mut Caller) {
@@ -127,6 +160,8 @@ async fn bill(it: &mut Caller) {
     )
     .await;
     it.call("bill/listMfaPhones", &[], "", None).await;
+    it.refused("bill/createVendor", &[], "", Some(json!({}))).await;
+    it.refused("bill/getVendor", &["nope"], "", None).await;
     let vendor = it.call("bill/createVendor", &[], "", Some(json!({"name": "N", "address": {"line1": "1"}}))).await;
     let vendor = vendor["id"].as_str().unwrap();
     it.call("bill/listVendors", &[], "?max=100", None).await;
@@ -161,6 +196,8 @@ async fn v2(it: &mut Caller) {
     let signed = it
         .form("bill-v2/login", &[("userName", &name), ("password", &password), ("orgId", &org), ("devKey", &key)])
         .await;
+    let wrong = [("userName", name.as_str()), ("password", "wrong"), ("orgId", &org), ("devKey", &key)];
+    it.exchange("bill-v2/login", &[], "", |request| request.form(&wrong), true).await;
     it.form("bill-v2/listOrgs", &[("userName", &name), ("password", &password), ("devKey", &key)]).await;
     let session = signed["response_data"]["sessionId"].as_str().unwrap();
     let own = [("sessionId", session), ("devKey", key.as_str())];
@@ -177,6 +214,7 @@ async fn v2(it: &mut Caller) {
 }
 
 async fn spend(it: &mut Caller) {
+    it.refused("bill-spend/listBudgets", &[], "", None).await;
     it.headers = vec![("apiToken", it.c("BILL_SPEND_TOKEN"))];
     let body = json!({"name": "B", "owners": ["o"], "recurringInterval": "MONTHLY", "recurringLimit": 10.5});
     let made = it.call("bill-spend/createBudget", &[], "", Some(body)).await;
@@ -194,6 +232,7 @@ async fn partner(it: &mut Caller) {
     let signed = it.call("bill-partner/login", &[], "", Some(body)).await;
     it.headers =
         vec![("sessionId", signed["sessionId"].as_str().unwrap().to_owned()), ("appKey", it.c("BILL_APP_KEY"))];
+    it.refused("bill-partner/createOrganization", &[], "", Some(json!({}))).await;
     it.headers.push(("organizationId", it.c("BILL_ORGANIZATION_ID")));
     let body = json!({"userId": it.c("BILL_PARTNER_USER_ID"), "organizationId": it.c("BILL_ORGANIZATION_ID")});
     it.call("bill-partner/loginAsUser", &[], "", Some(body)).await;
@@ -239,6 +278,8 @@ async fn bezala(it: &mut Caller) {
     ] {
         it.call(&format!("bezala/{plain}"), &[], "", None).await;
     }
+    it.refused("bezala/getTrip", &["0"], "", None).await;
+    it.refused("bezala/createAccount", &[], "", Some(json!({"account": {}}))).await;
     let accounts = it.call("bezala/listAccounts", &[], "", None).await;
     it.call(
         "bezala/createAccount",
@@ -283,58 +324,6 @@ fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
         let methods = item.as_object().unwrap().iter().filter(|(_, operation)| operation.get("operationId").is_some());
         methods.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
     })
-}
-
-/// The part of JSON Schema that the descriptions use.
-fn check(document: &Value, schema: &Value, value: &Value, at: &str) {
-    if let Some(path) = schema.get("$ref").and_then(Value::as_str) {
-        return check(document, document.pointer(path.trim_start_matches('#')).unwrap(), value, at);
-    }
-    if value.is_null() {
-        assert!(schema.get("nullable") == Some(&json!(true)) || schema.get("type").is_none(), "{at}: null");
-        return;
-    }
-    for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
-        check(document, part, value, at);
-    }
-    match schema.get("type").and_then(Value::as_str) {
-        Some("object") => {
-            let row = value.as_object().unwrap_or_else(|| panic!("{at}: no object: {value}"));
-            for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
-                assert!(row.contains_key(name.as_str().unwrap()), "{at}: {name} is missing");
-            }
-            for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-                if let Some(value) = row.get(name) {
-                    check(document, property, value, &format!("{at}.{name}"));
-                }
-            }
-        }
-        Some("array") => {
-            for (i, one) in value.as_array().unwrap_or_else(|| panic!("{at}: no array: {value}")).iter().enumerate() {
-                check(document, &schema["items"], one, &format!("{at}[{i}]"));
-            }
-        }
-        Some("string") => {
-            let text = value.as_str().unwrap_or_else(|| panic!("{at}: no text: {value}"));
-            match schema.get("format").and_then(Value::as_str) {
-                Some("date") => assert!(text.len() == 10 && text.as_bytes()[4] == b'-', "{at}: no date: {text}"),
-                Some("date-time") => assert!(
-                    text.contains('T') && (text.ends_with('Z') || text.ends_with("+00:00")),
-                    "{at}: no date-time: {text}"
-                ),
-                Some("date-time-offset") => assert!(text.ends_with("+0000"), "{at}: no v2 date-time: {text}"),
-                Some("decimal") => assert!(text.parse::<f64>().is_ok(), "{at}: no decimal: {text}"),
-                _ => {}
-            }
-            if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-                assert!(words.contains(value), "{at}: {text} is none of {words:?}");
-            }
-        }
-        Some("integer") => assert!(value.is_i64() || value.is_u64(), "{at}: no integer: {value}"),
-        Some("number") => assert!(value.is_number(), "{at}: no number: {value}"),
-        Some("boolean") => assert!(value.is_boolean(), "{at}: no boolean: {value}"),
-        _ => {}
-    }
 }
 
 fn json_of(yaml: &Yaml<'_>) -> Value {

@@ -1,6 +1,5 @@
 //! Both sides of the soak: the sandbox, and the sessions that call it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -94,14 +93,13 @@ impl Stage {
             app_key: get("BILL_APP_KEY").into(),
         };
         let password = bezala::Password { email: get("BEZALA_EMAIL"), password: get("BEZALA_PASSWORD").into() };
-        let companies = BTreeMap::from([(0, "BEZALA_COMPANY_ID"), (1, "BEZALA_OTHER_COMPANY_ID")]);
-        let company = |which: i32| get(companies[&which]).parse::<i64>().map_err(|error| error.to_string());
+        let company = |name: &str| get(name).parse::<i64>().map_err(|error| error.to_string());
         Ok(Self {
             organizations,
             spend: bill.session(bill::SpendToken(get("BILL_SPEND_TOKEN").into())).map_err(words)?,
             partner: bill.session(partner).map_err(words)?,
             user: Bezala::at(&url, settings).and_then(|bezala| bezala.session(password)).map_err(words)?,
-            companies: [company(0)?, company(1)?],
+            companies: [company("BEZALA_COMPANY_ID")?, company("BEZALA_OTHER_COMPANY_ID")?],
             began: sandbox.clock().now(),
             sandbox,
             counts,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::{Answer, Body, BodyKind, Method};
+use crate::model::{Answer, BodyKind, Method};
 use crate::source::Node;
 
 use super::Lint;
@@ -22,7 +22,7 @@ pub(super) fn request<'a>(
     lint: &mut Lint<'_>,
     operation: &Node<'a>,
     method: Method,
-) -> (Option<Body>, Option<Node<'a>>) {
+) -> (Option<BodyKind>, Option<Node<'a>>) {
     let Some(place) = operation.get("requestBody") else {
         return (None, None);
     };
@@ -46,8 +46,7 @@ pub(super) fn request<'a>(
         );
         return (None, None);
     };
-    let required = node.value.get("required").and_then(Value::as_bool) == Some(true);
-    if !required {
+    if node.value.get("required").and_then(Value::as_bool) != Some(true) {
         lint.fault(
             &node,
             "the body is not required, but would always be asked for",
@@ -55,7 +54,6 @@ pub(super) fn request<'a>(
         );
     }
     let schema = media_type.get("schema");
-    let body = Body { kind: *kind, required };
     if let Some(schema) = &schema {
         match kind {
             BodyKind::Form => form(lint, schema, false),
@@ -74,7 +72,7 @@ pub(super) fn request<'a>(
         }
     }
     let fields = schema.filter(|_| matches!(kind, BodyKind::Form | BodyKind::Multipart));
-    (Some(body), fields)
+    (Some(*kind), fields)
 }
 
 /// A form has fields, and a field has one value: whatever is nested fails when it is sent.
@@ -102,12 +100,12 @@ fn form(lint: &mut Lint<'_>, schema: &Node<'_>, multipart: bool) {
     }
 }
 
-/// What a success carries, its status, and its schema.
-pub(super) fn answers<'a>(lint: &mut Lint<'_>, operation: &Node<'a>) -> (Answer, u16, Option<Node<'a>>) {
+/// What a success carries, and its schema.
+pub(super) fn answers<'a>(lint: &mut Lint<'_>, operation: &Node<'a>) -> (Answer, Option<Node<'a>>) {
     let Some(answers) = operation.get("responses") else {
-        return (Answer::None, 200, None);
+        return (Answer::None, None);
     };
-    let mut success: Option<(Answer, u16, Option<Node<'a>>)> = None;
+    let mut success: Option<(Answer, Option<Node<'a>>)> = None;
     let mut refusal: Option<Node<'a>> = None;
     for (status, place) in answers.entries() {
         let Some(number) = self::status(status) else {
@@ -123,8 +121,8 @@ pub(super) fn answers<'a>(lint: &mut Lint<'_>, operation: &Node<'a>) -> (Answer,
             2 => {
                 let found = answer(lint, &place);
                 match &success {
-                    None => success = Some((found.0, number, found.1)),
-                    Some((answer, _, schema)) => {
+                    None => success = Some(found),
+                    Some((answer, schema)) => {
                         let same = |schema: &Option<Node<'a>>| schema.as_ref().map(|node| node.value.clone());
                         if *answer != found.0 || same(schema) != same(&found.1) {
                             lint.key_fault(
@@ -155,7 +153,7 @@ pub(super) fn answers<'a>(lint: &mut Lint<'_>, operation: &Node<'a>) -> (Answer,
     }
     success.unwrap_or_else(|| {
         lint.fault(&answers, "there is no success among the answers", "write one such as 200");
-        (Answer::None, 200, None)
+        (Answer::None, None)
     })
 }
 

@@ -16,7 +16,6 @@ pub(super) fn read(lint: &mut Lint<'_>, root: &Node<'_>, schemes: Vec<Scheme>, o
     Model {
         name: lint.source.api().to_owned(),
         title: root.at(&["info"]).and_then(|info| info.text("title")).unwrap_or_default().to_owned(),
-        server: root.get("servers").and_then(|servers| servers.items().first()?.text("url").map(str::to_owned)),
         ways,
         answers: refusals::read(lint, root, &operations),
         limits: limits(lint, root),

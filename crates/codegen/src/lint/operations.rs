@@ -39,7 +39,7 @@ pub(super) fn read(lint: &mut Lint<'_>, root: &Node<'_>) -> (Vec<Scheme>, Vec<Op
         summary(lint, &node);
         let params = params::read(lint, root, path, &node);
         let (body, fields) = bodies::request(lint, &node, method);
-        let (answer, status, success) = bodies::answers(lint, &node);
+        let (answer, success) = bodies::answers(lint, &node);
         let security = security(lint, &node);
         let operation = Operation {
             id: owned(&node, "operationId"),
@@ -57,7 +57,6 @@ pub(super) fn read(lint: &mut Lint<'_>, root: &Node<'_>) -> (Vec<Scheme>, Vec<Op
             params,
             body,
             answer,
-            status,
             pointer: node.pointer.clone(),
         };
         attached(lint, &node, &operation, fields.as_ref(), &schemes);
@@ -246,7 +245,7 @@ fn attached(
                 .any(|param| param.place == ParamPlace::Header && param.name.eq_ignore_ascii_case(header)),
             SchemePlace::Bearer => false,
             SchemePlace::Form(field) => {
-                if operation.body.is_some_and(|body| body.kind != BodyKind::Form) {
+                if operation.body.is_some_and(|kind| kind != BodyKind::Form) {
                     lint.fault(
                         node,
                         format!("the scheme \"{name}\" goes into a form, but the body is none"),

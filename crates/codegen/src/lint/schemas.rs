@@ -76,7 +76,6 @@ pub(super) fn check(lint: &mut Lint<'_>, schema: &Node<'_>) {
     }
     match kind {
         Some("string") => values(lint, schema),
-        Some("integer") => minimum(lint, schema),
         Some("array") if !schema.has("items") => {
             lint.fault(schema, "the array has no `items`", "say what it holds");
         }
@@ -152,23 +151,6 @@ fn format(lint: &mut Lint<'_>, schema: &Node<'_>, kind: &str) {
             &node,
             format!("\"{text}\" is no known format of type {kind}"),
             did_you_mean(text, known.1.iter().copied()),
-        );
-    }
-}
-
-/// From `minimum: 1` the generator makes a `NonZero`, which no caller expects and which drops `maximum`.
-fn minimum(lint: &mut Lint<'_>, schema: &Node<'_>) {
-    let Some(node) = schema.get("minimum") else {
-        return;
-    };
-    let exclusive = schema.value.get("exclusiveMinimum") == Some(&Value::Bool(true));
-    let least = node.value.as_f64().unwrap_or_default();
-    #[expect(clippy::float_cmp, reason = "only these two values are traps, and both are exact")]
-    if least == 1.0 || (exclusive && least == 0.0) {
-        lint.fault(
-            &node,
-            "an integer from 1 becomes a type without zero",
-            "leave `minimum` off and say it in the description",
         );
     }
 }

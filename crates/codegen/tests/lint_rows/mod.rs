@@ -101,7 +101,6 @@ pub(crate) const ROWS: &[Row] = &[
     row("name: X-Request-Id, in", "name: sessionId, in", "operationId: listNotes", "asked of the caller too"),
     row("name: X-Request-Id, in", "name: Max, in", "Max", "make the same name"),
     row("schema: {type: string, format: uuid}", "schema: {type: string, format: password}", "password", "is a secret"),
-    row("format: int32, maximum: 100", "format: int32, minimum: 1", "minimum: 1", "a type without zero"),
     row("{name: max, in: query, schema: {type: integer, format: int32, maximum: 100}}", "{name: max, in: query, schema: {$ref: \"#/components/schemas/User\"}}", "User", "the parameter \"max\" is an object"),
     row("{type: array, items: {type: string, enum", "{type: array, item: {type: string, enum", "item:", "did you mean \"items\"?").of(2),
     // Bodies and answers.

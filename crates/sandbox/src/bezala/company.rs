@@ -7,7 +7,7 @@ use super::{Bezala, Caller, body, invalid, refuse, require, rooted};
 use crate::collection::Table;
 use crate::secrets::Secrets;
 use crate::time::{self, DAY, Millis};
-use crate::wire::{Call, Reply, Row, text};
+use crate::wire::{Call, Reply, Row, filled, text};
 
 /// One company's rows.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub fn next(&mut self) -> i64 {
+    pub(super) fn next(&mut self) -> i64 {
         self.last += 1;
         self.last
     }
@@ -50,7 +50,7 @@ const COST_CENTERS: Pages = Pages { size: 500, skips: true, ..USUAL };
 pub(super) const OF_TEN: Pages = Pages { size: 10, on_request: true, ..USUAL };
 
 impl Company {
-    pub fn serve(
+    pub(super) fn serve(
         &mut self,
         call: &Call,
         caller: &Caller,
@@ -82,7 +82,7 @@ impl Company {
             "createTransaction" => self.create_transaction(call, caller, ids),
             "getExpenses" => Ok(self.overview(caller)),
             "listTrips" => self.list_expenses(call, caller, &self.trips),
-            "getTrip" => match self.trips.get(call.id()).filter(|row| own(row, caller)) {
+            "getTrip" => match self.trips.get(call.id()).filter(|row| visible(row, caller)) {
                 Some(row) => Ok(Reply::done(200, &Value::Object(row.clone()))),
                 None => Err(refuse(404, "Not found")),
             },
@@ -204,6 +204,7 @@ impl Bezala {
 
     pub(super) fn list_users(&self, caller: &Caller) -> Reply {
         let members = self.users.values().filter_map(|user| Some((user, user.memberships.get(&caller.company)?)));
+        // That a regular user is shown itself alone is a guess.
         let seen = members.filter(|(user, _)| caller.sees_all() || user.id == caller.user);
         let rows: Vec<Value> = seen
             .map(|(user, roles)| {
@@ -215,6 +216,12 @@ impl Bezala {
             .collect();
         Reply::done(200, &Value::Array(rows))
     }
+}
+
+/// Whether the caller may see this expense: of those that [`own`] lets through, a draft is its writer's alone.
+pub(super) fn visible(row: &Row, caller: &Caller) -> bool {
+    let written = row.get("user_id").and_then(Value::as_i64) == Some(caller.user);
+    own(row, caller) && (written || filled(row, "state") != Some("draft"))
 }
 
 /// Whether the caller may see this row: the own, or any for managers and accountants.

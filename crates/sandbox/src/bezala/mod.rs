@@ -87,7 +87,7 @@ impl Caller {
 
 impl Bezala {
     /// Carries out an operation.
-    pub fn act(&mut self, call: &Call) -> Reply {
+    pub(crate) fn act(&mut self, call: &Call) -> Reply {
         let outcome = match call.op.as_str() {
             "createToken" => self.create_token(call),
             "createGoogleToken" => self.create_sso_token(call, "google_access_token"),
@@ -99,14 +99,14 @@ impl Bezala {
     }
 
     /// Ends the token with this handle, or all of them.
-    pub fn revoke(&mut self, handle: Option<&str>) -> usize {
+    pub(crate) fn revoke(&mut self, handle: Option<&str>) -> usize {
         let before = self.tokens.len();
         self.tokens.retain(|_, token| handle.is_some_and(|handle| token.handle != handle));
         before - self.tokens.len()
     }
 
     /// Changes a password, which invalidates the user's tokens: tells how many. `None` where there is no such user.
-    pub fn set_password(&mut self, email: Option<&str>, password: &str) -> Option<usize> {
+    pub(crate) fn set_password(&mut self, email: Option<&str>, password: &str) -> Option<usize> {
         let user = self.user_named(email)?;
         user.password = password.to_owned();
         let (id, before) = (user.id, self.tokens.len());
@@ -115,7 +115,7 @@ impl Bezala {
     }
 
     /// Switches a user's company, as a person would in the web application.
-    pub fn select_company(&mut self, email: Option<&str>, company: i64) -> bool {
+    pub(crate) fn select_company(&mut self, email: Option<&str>, company: i64) -> bool {
         match self.user_named(email) {
             Some(user) if user.memberships.contains_key(&company) => {
                 user.company = company;
@@ -184,6 +184,7 @@ impl Bezala {
         if call.op == "-" {
             return Err(refuse(404, "Not found"));
         }
+        // The sentence is a guess: the page on errors gives the status, and of the words only those of a failed sign-in are known.
         let unknown = || refuse(401, "You need to sign in or sign up before continuing.");
         let bearer = call.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
         let text = bearer.or_else(|| call.filled("token")).ok_or_else(unknown)?;

@@ -20,7 +20,7 @@ pub(super) struct Pages {
 
 impl Pages {
     /// The rows of the page asked for, and its number.
-    pub fn cut(self, call: &Call, rows: Vec<Row>) -> Result<(Vec<Value>, Cut), Reply> {
+    pub(super) fn cut(self, call: &Call, rows: Vec<Row>) -> Result<(Vec<Value>, Cut), Reply> {
         let number = |name: &str| match call.filled(name) {
             None => Ok(None),
             Some(text) => match text.parse::<usize>() {
@@ -39,19 +39,19 @@ impl Pages {
         Ok((cut, Cut { page, pages: count.div_ceil(size).max(1), count }))
     }
 
-    pub fn array(self, call: &Call, rows: Vec<Row>) -> Result<Reply, Reply> {
+    pub(super) fn array(self, call: &Call, rows: Vec<Row>) -> Result<Reply, Reply> {
         let (rows, _) = self.cut(call, rows)?;
         Ok(Reply::done(200, &Value::Array(rows)))
     }
 
-    pub fn collection(self, call: &Call, rows: Vec<Row>) -> Result<Reply, Reply> {
+    pub(super) fn collection(self, call: &Call, rows: Vec<Row>) -> Result<Reply, Reply> {
         let (rows, cut) = self.cut(call, rows)?;
         let pagination = json!({"current_page": cut.page, "total_pages": cut.pages, "total_count": cut.count});
         Ok(Reply::done(200, &json!({"collection": rows, "pagination": pagination})))
     }
 
     /// Exports: both totals are text.
-    pub fn export(self, call: &Call, rows: Vec<Row>, total_cents: i64) -> Result<Reply, Reply> {
+    pub(super) fn export(self, call: &Call, rows: Vec<Row>, total_cents: i64) -> Result<Reply, Reply> {
         let (rows, cut) = self.cut(call, rows)?;
         let answer =
             json!({"total_amount": decimal(total_cents), "total_records": cut.count.to_string(), "collection": rows});

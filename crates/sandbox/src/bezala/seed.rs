@@ -18,7 +18,7 @@ use crate::wire::{Call, Row};
 const COMPANIES: [i64; 3] = [101, 102, 103];
 
 impl Bezala {
-    pub fn new(mut secrets: Secrets, credentials: &mut BTreeMap<String, String>, now: Millis) -> Self {
+    pub(crate) fn new(mut secrets: Secrets, credentials: &mut BTreeMap<String, String>, now: Millis) -> Self {
         let mark = secrets.text(6);
         let (service_email, regular_email) =
             (format!("service-{mark}@example.com"), format!("regular-{mark}@example.com"));

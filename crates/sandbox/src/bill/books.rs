@@ -19,7 +19,7 @@ pub(crate) enum Shelf {
 }
 
 impl Shelf {
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Vendors => "vendor",
             Self::Bills => "bill",
@@ -43,7 +43,7 @@ impl Shelf {
     }
 
     /// What lists can be filtered by, as integrators read it; where nothing is known, what the rows carry.
-    pub fn filters(self) -> &'static [&'static str] {
+    pub(crate) fn filters(self) -> &'static [&'static str] {
         match self {
             Self::Vendors => &[
                 "id",
@@ -99,7 +99,7 @@ impl Shelf {
         }
     }
 
-    pub fn sorts(self) -> &'static [&'static str] {
+    pub(crate) fn sorts(self) -> &'static [&'static str] {
         match self {
             Self::Vendors | Self::Customers => &["name", "createdTime", "updatedTime"],
             Self::Bills => &["dueDate", "amount", "createdTime", "updatedTime"],
@@ -110,7 +110,7 @@ impl Shelf {
     }
 
     /// What is wrong with a body, one sentence a field, in the words that integrators saw: `address: must not be null`.
-    pub fn problems(self, row: &Row) -> Vec<String> {
+    pub(crate) fn problems(self, row: &Row) -> Vec<String> {
         let mut problems = Vec::new();
         let mut text = |field: &str| match row.get(field) {
             None | Some(Value::Null) => problems.push(format!("{field}: must not be null")),
@@ -169,7 +169,7 @@ pub(crate) struct Books {
 
 impl Books {
     /// Empty books of the organization with this number.
-    pub fn new(number: usize) -> Self {
+    pub(crate) fn new(number: usize) -> Self {
         let none = Table::default;
         Self {
             number,
@@ -183,7 +183,7 @@ impl Books {
         }
     }
 
-    pub fn table(&self, shelf: Shelf) -> &Table {
+    pub(crate) fn table(&self, shelf: Shelf) -> &Table {
         match shelf {
             Shelf::Vendors => &self.vendors,
             Shelf::Bills => &self.bills,
@@ -194,7 +194,7 @@ impl Books {
         }
     }
 
-    pub fn table_mut(&mut self, shelf: Shelf) -> &mut Table {
+    pub(crate) fn table_mut(&mut self, shelf: Shelf) -> &mut Table {
         match shelf {
             Shelf::Vendors => &mut self.vendors,
             Shelf::Bills => &mut self.bills,
@@ -206,7 +206,7 @@ impl Books {
     }
 
     /// Makes a row of a body that has been checked for its fields.
-    pub fn create(&mut self, shelf: Shelf, mut row: Row, now: Millis) -> Result<Row, Refusal> {
+    pub(crate) fn create(&mut self, shelf: Shelf, mut row: Row, now: Millis) -> Result<Row, Refusal> {
         match shelf {
             Shelf::Vendors => vendor(&mut row),
             Shelf::Bills => self.bill(&mut row)?,
@@ -217,7 +217,7 @@ impl Books {
     }
 
     /// Gives a row its id and its times, and keeps it.
-    pub fn put(&mut self, shelf: Shelf, mut row: Row, now: Millis) -> Row {
+    pub(crate) fn put(&mut self, shelf: Shelf, mut row: Row, now: Millis) -> Row {
         row.insert("id".to_owned(), Value::from(self.id(shelf.prefix())));
         row.insert("archived".to_owned(), Value::Bool(false));
         row.insert("createdTime".to_owned(), Value::from(time::bill_v3(now)));
@@ -231,7 +231,7 @@ impl Books {
     }
 
     /// A new id of twenty characters that no other organization has.
-    pub fn id(&mut self, prefix: &str) -> String {
+    pub(crate) fn id(&mut self, prefix: &str) -> String {
         self.made += 1;
         format!("{prefix}01{:05}{:010}", self.number, self.made)
     }

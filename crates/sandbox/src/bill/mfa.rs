@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::sessions::{Kind, Who, body, success};
+use super::sessions::{Kind, Who, body, require, success};
 use super::{Bill, Refusal};
 use crate::time::{DAY, MINUTE, Millis};
 use crate::wire::{Call, Reply, Row, filled};
@@ -64,13 +64,13 @@ const REMEMBERED: Millis = 30 * DAY;
 const DEVICE: usize = 48;
 
 impl Mfa {
-    pub fn add_phone(&mut self, user: &str, number: &str, kind: &str) {
+    pub(super) fn add_phone(&mut self, user: &str, number: &str, kind: &str) {
         let id = format!("0ph01{:015}", self.phones.len() + 1);
         self.phones.push(Phone { id, user: user.to_owned(), number: number.to_owned(), kind: kind.to_owned() });
     }
 
     /// Whether this id was given to this user, for this device, less than 30 days ago.
-    pub fn remembers(&self, id: &str, user: &str, device: Option<&str>, now: Millis) -> bool {
+    pub(super) fn remembers(&self, id: &str, user: &str, device: Option<&str>, now: Millis) -> bool {
         self.remembered
             .get(id)
             .is_some_and(|it| it.user == user && it.device == device.unwrap_or_default() && now < it.until)
@@ -82,14 +82,7 @@ impl Bill {
     pub(super) fn setup_mfa(&mut self, call: &Call, who: &Who) -> Result<Reply, Refusal> {
         not_for_tokens(who)?;
         let body = body(call)?;
-        let missing: Vec<String> = ["phone", "type"]
-            .iter()
-            .filter(|field| filled(&body, field).is_none())
-            .map(|field| format!("{field}: must not be null"))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Refusal::invalid(missing));
-        }
+        require(&body, &["phone", "type"])?;
         let kind = filled(&body, "type").unwrap_or_default();
         if !matches!(kind, "TEXT" | "VOICE") {
             return Err(Refusal::value("type is TEXT or VOICE."));
@@ -107,21 +100,14 @@ impl Bill {
     pub(super) fn validate_mfa_setup(&mut self, call: &Call, who: &Who) -> Result<Reply, Refusal> {
         not_for_tokens(who)?;
         let body = body(call)?;
-        let missing: Vec<String> = ["setupId", "type", "token"]
-            .iter()
-            .filter(|field| filled(&body, field).is_none())
-            .map(|field| format!("{field}: must not be null"))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Refusal::invalid(missing));
-        }
+        require(&body, &["setupId", "type", "token"])?;
         let field = |name: &str| filled(&body, name).unwrap_or_default();
         let asked = self.prove(field("setupId"), field("token"), who, call.now)?;
         let Some((number, kind)) = asked.phone else { return Err(Refusal::value("setupId is not of a setup.")) };
         self.mfa.phones.retain(|phone| phone.user != who.user);
         self.mfa.add_phone(&who.user, &number, &kind);
-        // The answer is not documented beyond the phone being registered.
-        Ok(Reply::done(200, &json!({"setupId": field("setupId"), "phone": number, "type": kind, "primary": true})))
+        // Nothing is documented of the answer.
+        Ok(Reply::done(200, &json!({})))
     }
 
     /// `POST /v3/mfa/challenge`.
@@ -139,21 +125,10 @@ impl Bill {
     pub(super) fn validate_mfa_challenge(&mut self, call: &Call, who: &Who) -> Result<Reply, Refusal> {
         not_for_tokens(who)?;
         let body = body(call)?;
-        let missing: Vec<String> = ["challengeId", "token"]
-            .iter()
-            .filter(|field| filled(&body, field).is_none())
-            .map(|field| format!("{field}: must not be null"))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Refusal::invalid(missing));
-        }
+        require(&body, &["challengeId", "token"])?;
         let remember = body.get("rememberMe") == Some(&Value::Bool(true));
         let remembered = self.trust_by_token(who, &body, remember, "device", call.now)?;
-        let mut answer = json!({"trusted": true});
-        if let Some(id) = remembered {
-            answer["rememberMeId"] = Value::from(id);
-        }
-        Ok(Reply::done(200, &answer))
+        Ok(Reply::done(200, &remembered.map_or_else(|| json!({}), |id| json!({"rememberMeId": id}))))
     }
 
     /// `POST /v3/mfa/step-up`: trust for the session that is there already.
@@ -167,7 +142,8 @@ impl Bill {
             return Err(Refusal::coded(403, "BDC_1361"));
         }
         self.trust(who);
-        Ok(Reply::done(200, &json!({"trusted": true})))
+        // Nothing is documented of the answer.
+        Ok(Reply::done(200, &json!({})))
     }
 
     /// `GET /v3/mfa/phones`.
@@ -277,7 +253,8 @@ fn not_for_tokens(who: &Who) -> Result<(), Refusal> {
     if who.kind == Kind::Sync { Err(Refusal::coded(403, "BDC_1302")) } else { Ok(()) }
 }
 
-/// What `getSessionInfo` says of a session's trust. COMPLETE and CHALLENGE were observed; DISABLED is documented.
+/// What `getSessionInfo` says of a session's trust. COMPLETE and CHALLENGE were observed; DISABLED is documented for organizations
+/// without MFA. That a sync token's session is told DISABLED too is a guess.
 pub(super) fn status(who: &Who) -> &'static str {
     match who {
         Who { kind: Kind::Sync, .. } => "DISABLED",

@@ -60,8 +60,9 @@ pub(crate) struct Organization {
     pub books: Option<Books>,
 }
 
-/// Simultaneous requests, calls an hour and sign-ins an hour, each by developer key (BILL's page on API rate limits).
+/// Simultaneous requests, by developer key and organization (BILL's page on API rate limits).
 const AT_ONCE: usize = 3;
+/// Calls and sign-ins an hour, by developer key (the same page).
 const CALLS_AN_HOUR: u32 = 20_000;
 const SIGN_INS_AN_HOUR: u32 = 200;
 /// Spend & Expense, by token. Whether the minute is the clock's or slides is not documented; the clock's here.
@@ -69,7 +70,7 @@ const SPEND_CALLS_A_MINUTE: u32 = 60;
 
 impl Bill {
     /// Carries out an operation of any of BILL's four APIs.
-    pub fn act(&mut self, call: &Call) -> Reply {
+    pub(crate) fn act(&mut self, call: &Call) -> Reply {
         match call.api {
             Api::BillV2 => self.v2(call).unwrap_or_else(Refusal::v2),
             Api::BillSpend => self.spend(call).unwrap_or_else(|refusal| refusal.v3(call.now)),
@@ -79,21 +80,21 @@ impl Bill {
     }
 
     /// Restarts a session's idle clock.
-    pub fn touch(&mut self, session: &str, now: Millis) {
+    pub(crate) fn touch(&mut self, session: &str, now: Millis) {
         if let Some(session) = self.sessions.get_mut(session) {
             session.last = now;
         }
     }
 
     /// Ends the session with this handle, or all of them.
-    pub fn revoke(&mut self, handle: Option<&str>) -> usize {
+    pub(crate) fn revoke(&mut self, handle: Option<&str>) -> usize {
         let before = self.sessions.len();
         self.sessions.retain(|_, session| handle.is_some_and(|handle| session.handle != handle));
         before - self.sessions.len()
     }
 
     /// Locks or unlocks.
-    pub fn lock(&mut self, what: &Lock, locked: bool) -> bool {
+    pub(crate) fn lock(&mut self, what: &Lock, locked: bool) -> bool {
         match what {
             Lock::Login(name) => self.logins.get_mut(name).map(|login| {
                 login.locked = locked;
@@ -105,7 +106,7 @@ impl Bill {
     }
 
     /// Which of the places counted by developer key and organization this call takes; none where it belongs to neither.
-    pub fn place(&self, call: &Call) -> Option<(String, String)> {
+    pub(crate) fn place(&self, call: &Call) -> Option<(String, String)> {
         if !self.options.concurrency_limit {
             return None;
         }
@@ -127,7 +128,7 @@ impl Bill {
     }
 
     /// Takes a place, if one is free.
-    pub fn enter(&mut self, place: &(String, String)) -> bool {
+    pub(crate) fn enter(&mut self, place: &(String, String)) -> bool {
         let taken = self.at_once.entry(place.clone()).or_default();
         let free = *taken < AT_ONCE;
         *taken += usize::from(free);
@@ -135,7 +136,7 @@ impl Bill {
     }
 
     /// Gives a place back.
-    pub fn leave(&mut self, place: &(String, String)) {
+    pub(crate) fn leave(&mut self, place: &(String, String)) {
         if let Some(taken) = self.at_once.get_mut(place) {
             *taken = taken.saturating_sub(1);
         }
@@ -143,20 +144,21 @@ impl Bill {
 
     /// Counts a call against the hour of its developer key.
     fn count_call(&mut self, key: &str, now: Millis) -> Result<(), Refusal> {
-        self.count(format!("calls {key}"), now / HOUR, CALLS_AN_HOUR)
+        self.count(format!("calls {key}"), now / HOUR, CALLS_AN_HOUR, "hour")
     }
 
     /// Counts a sign-in; v2's `ListOrgs` counts too.
     fn count_sign_in(&mut self, key: &str, now: Millis) -> Result<(), Refusal> {
         self.count_call(key, now)?;
-        self.count(format!("sign-ins {key}"), now / HOUR, SIGN_INS_AN_HOUR)
+        self.count(format!("sign-ins {key}"), now / HOUR, SIGN_INS_AN_HOUR, "hour")
     }
 
+    /// The limit is documented; how its refusal looks is not. Code and status are those of the other limits, by assumption.
     fn count_spend(&mut self, token: &str, now: Millis) -> Result<(), Refusal> {
-        self.count(format!("spend {token}"), now / MINUTE, SPEND_CALLS_A_MINUTE)
+        self.count(format!("spend {token}"), now / MINUTE, SPEND_CALLS_A_MINUTE, "minute")
     }
 
-    fn count(&mut self, what: String, window: Millis, most: u32) -> Result<(), Refusal> {
+    fn count(&mut self, what: String, window: Millis, most: u32, span: &str) -> Result<(), Refusal> {
         if !self.options.rate_limits {
             return Ok(());
         }
@@ -167,7 +169,7 @@ impl Bill {
             return Err(Refusal::new(
                 429,
                 "BDC_1144",
-                &format!("Maximum number of allowed API calls per hour reached: {most}"),
+                &format!("Maximum number of allowed API calls per {span} reached: {most}"),
             ));
         }
         Ok(())

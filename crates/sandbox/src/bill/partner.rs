@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::sessions::body;
+use super::sessions::{body, missing};
 use super::{Bill, Organization, Refusal, lists, seed};
 use crate::collection::Table;
 use crate::time::{self, Millis};
@@ -126,11 +126,7 @@ impl Bill {
 
     fn create_partner_user(&mut self, call: &Call, organization: &str) -> Result<Reply, Refusal> {
         let given = body(call)?;
-        let mut problems: Vec<String> = ["firstName", "email", "username"]
-            .iter()
-            .filter(|field| filled(&given, field).is_none())
-            .map(|field| format!("{field}: must not be null"))
-            .collect();
+        let mut problems = missing(&given, &["firstName", "email", "username"]);
         if given.get("acceptTermsOfService") != Some(&Value::Bool(true)) {
             problems.push("acceptTermsOfService: must be true".to_owned());
         }
@@ -158,7 +154,8 @@ impl Bill {
 }
 
 impl Partner {
-    pub fn new(organizations: impl Iterator<Item = String>, now: Millis) -> Self {
+    pub(super) fn new(organizations: impl Iterator<Item = String>, now: Millis) -> Self {
+        // ADMINISTRATOR is the documented default role. The other types, and that a role is described, are guesses.
         let roles = [("ADMINISTRATOR", 1), ("ACCOUNTANT", 2), ("PAYER", 3), ("APPROVER", 4), ("CLERK", 5)].into_iter().map(|(kind, n)| {
             let row = json!({"id": format!("0po01{n:015}"), "archived": false, "type": kind, "description": format!("Example role {n}")});
             row.as_object().cloned().unwrap_or_default()
@@ -182,12 +179,12 @@ impl Partner {
     }
 
     /// The user that an organization starts with.
-    pub fn first_user(&self, organization: &str) -> String {
+    pub(super) fn first_user(&self, organization: &str) -> String {
         let row = self.users.get(organization).and_then(|users| users.rows.first());
         row.and_then(|row| filled(row, "id")).unwrap_or_default().to_owned()
     }
 
-    pub fn has_active_user(&self, organization: &str, id: &str) -> bool {
+    pub(super) fn has_active_user(&self, organization: &str, id: &str) -> bool {
         let user = self.users.get(organization).and_then(|users| users.get(id));
         user.is_some_and(|user| user.get("archived") != Some(&Value::Bool(true)))
     }

@@ -6,7 +6,7 @@ use super::books::{Books, Shelf};
 use super::sessions::{Kind, Who, body};
 use super::{Bill, Refusal};
 use crate::time::{self, Millis};
-use crate::wire::{Call, Reply, Row, amount, cents, filled};
+use crate::wire::{Call, Reply, Row, amount, cents, decimal, filled};
 
 impl Bill {
     /// `POST /v3/payments`.
@@ -44,7 +44,8 @@ impl Bill {
             .collect();
         // The name of the list of bank accounts is not documented.
         let funding = json!({"cards": [{"available": false}], "bankAccounts": banks});
-        Ok(Reply::done(200, &json!({"vendorId": vendor, "amount": amount(sum), "fundingOptions": funding})))
+        // The amount is text here, where every other one is a number (BILL's guide to payment options).
+        Ok(Reply::done(200, &json!({"vendorId": vendor, "amount": decimal(sum), "fundingOptions": funding})))
     }
 }
 
@@ -79,7 +80,7 @@ fn check(given: &Row, now: Millis) -> Result<i64, Refusal> {
         return Err(Refusal::invalid(problems));
     }
     if let Some(date) = filled(given, "processDate")
-        && (date.len() != 10 || date < time::date(now).as_str())
+        && (date.len() != 10 || time::parse(date).is_none() || date < time::date(now).as_str())
     {
         return Err(Refusal::new(422, "BDC_1152", "The process date is not valid."));
     }
@@ -103,7 +104,9 @@ fn pay(books: &mut Books, mut row: Row, sum: i64, now: Millis) -> Result<Row, Re
     let bill = match (filled(&row, "billId").map(str::to_owned), creating) {
         (Some(_), true) => return Err(Refusal::value("billId does not go with createBill.")),
         (Some(id), false) => id,
-        (None, _) => {
+        // How BILL refuses this is not documented; as other fields that are missing, here.
+        (None, false) => return Err(Refusal::invalid(vec!["billId: must not be null".to_owned()])),
+        (None, true) => {
             let date = time::date(now);
             let made = json!({
                 "vendorId": row["vendorId"], "dueDate": date, "invoice": {"invoiceDate": date, "invoiceNumber": format!("PAY-{now}")},

@@ -13,37 +13,54 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub fn new(status: u16, code: &str, message: &str) -> Self {
+    pub(crate) fn new(status: u16, code: &str, message: &str) -> Self {
         Self { status, problems: vec![(Some(code.to_owned()), message.to_owned())] }
     }
 
     /// With the usual words of this code.
-    pub fn coded(status: u16, code: &str) -> Self {
+    pub(crate) fn coded(status: u16, code: &str) -> Self {
         Self::new(status, code, message(code))
     }
 
     /// A body that fails validation: one error a field, without a code (observed by integrators).
-    pub fn invalid(problems: Vec<String>) -> Self {
+    pub(crate) fn invalid(problems: Vec<String>) -> Self {
         Self { status: 400, problems: problems.into_iter().map(|problem| (None, problem)).collect() }
     }
 
     /// A parameter that is not there.
-    pub fn missing(what: &str) -> Self {
+    pub(crate) fn missing(what: &str) -> Self {
         Self::new(400, "BDC_1108", &format!("{what} is required."))
     }
 
     /// A parameter whose value does not do.
-    pub fn value(message: &str) -> Self {
+    pub(crate) fn value(message: &str) -> Self {
         Self::new(400, "BDC_1129", message)
     }
 
     /// An id that names nothing here. BDC_1205 with 404 was observed by integrators.
-    pub fn unknown(what: &str) -> Self {
+    pub(crate) fn unknown(what: &str) -> Self {
         Self::new(404, "BDC_1205", &format!("No {what} exists with this id."))
     }
 
+    /// Spend & Expense without a good token. That a missing one is refused is documented for a sibling API, as an array with 401;
+    /// "Unauthorized" was seen in the body; the code is assumed.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(401, "BDC_1101", "Unauthorized: apiToken is missing or not valid.")
+    }
+
+    /// Spend & Expense has no session and no trust, and so refusals of its own; `None` where it has none for this status. Those of
+    /// 403 and 429 are assumed.
+    pub(crate) fn spend(status: u16) -> Option<Self> {
+        Some(match status {
+            401 => Self::unauthorized(),
+            403 => Self { status, problems: vec![(None, "Forbidden".to_owned())] },
+            429 => Self::new(429, "BDC_1144", "Maximum number of allowed API calls per minute reached: 60"),
+            _ => return None,
+        })
+    }
+
     /// v3: an array of `{timestamp, code, severity, category, message}`.
-    pub fn v3(self, now: Millis) -> Reply {
+    pub(crate) fn v3(self, now: Millis) -> Reply {
         let errors: Vec<Value> = self
             .problems
             .iter()
@@ -62,7 +79,7 @@ impl Refusal {
     }
 
     /// v2: an envelope inside HTTP 200 (observed by integrators; no page says so). Faults of the server keep their status.
-    pub fn v2(self) -> Reply {
+    pub(crate) fn v2(self) -> Reply {
         let (code, message) = self.problems.into_iter().next().unwrap_or_default();
         let body = json!({
             "response_status": 1,

@@ -15,7 +15,7 @@ use crate::wire::Row;
 
 impl Bill {
     /// A BILL with one person, one sync token, one console, one partner, and their organizations.
-    pub fn new(
+    pub(crate) fn new(
         options: &Options,
         secrets: &mut Secrets,
         credentials: &mut BTreeMap<String, String>,

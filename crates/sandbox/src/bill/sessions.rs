@@ -68,14 +68,7 @@ impl Bill {
     pub(super) fn login_v3(&mut self, call: &Call) -> Result<Reply, Refusal> {
         let body = body(call)?;
         // A developer key sent as a header is not seen here: `devKey: must not be null`, with no code (observed by integrators).
-        let missing: Vec<String> = ["devKey", "username", "organizationId"]
-            .iter()
-            .filter(|field| filled(&body, field).is_none())
-            .map(|field| format!("{field}: must not be null"))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Refusal::invalid(missing));
-        }
+        require(&body, &["devKey", "username", "organizationId"])?;
         let field = |name: &str| filled(&body, name).unwrap_or_default();
         let (secret, kinds): (&str, &[Kind]) = match (filled(&body, "password"), filled(&body, "consoleApiToken")) {
             (Some(password), None) => (password, &[Kind::User, Kind::Sync]),
@@ -119,14 +112,7 @@ impl Bill {
     /// `POST /v3/partner/login`.
     pub(super) fn login_partner(&mut self, call: &Call) -> Result<Reply, Refusal> {
         let body = body(call)?;
-        let missing: Vec<String> = ["appKey", "username", "password"]
-            .iter()
-            .filter(|field| filled(&body, field).is_none())
-            .map(|field| format!("{field}: must not be null"))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Refusal::invalid(missing));
-        }
+        require(&body, &["appKey", "username", "password"])?;
         let field = |name: &str| filled(&body, name).unwrap_or_default();
         let presented = Presented {
             name: field("username"),
@@ -158,14 +144,7 @@ impl Bill {
     pub(super) fn login_as_user(&mut self, call: &Call) -> Result<Reply, Refusal> {
         self.recognize_partner(call)?;
         let body = body(call)?;
-        let missing: Vec<String> = ["userId", "organizationId"]
-            .iter()
-            .filter(|field| filled(&body, field).is_none())
-            .map(|field| format!("{field}: must not be null"))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Refusal::invalid(missing));
-        }
+        require(&body, &["userId", "organizationId"])?;
         let field = |name: &str| filled(&body, name).unwrap_or_default();
         let (user, organization) = (field("userId"), field("organizationId"));
         self.open_organization(organization)?;
@@ -174,10 +153,9 @@ impl Bill {
         }
         let id = self.new_session(Kind::AsUser, user, Some(organization), String::new(), call.now);
         let (remembered, device) = (filled(&body, "rememberMeId"), filled(&body, "device"));
-        let session = self.trust_remembered(&id, remembered, device, call.now)?;
-        let answer =
-            json!({"sessionId": id, "organizationId": organization, "userId": user, "trusted": session.trusted});
-        Ok(Reply::done(200, &answer))
+        self.trust_remembered(&id, remembered, device, call.now)?;
+        // Beyond the session id nothing is documented of this answer.
+        Ok(Reply::done(200, &json!({"sessionId": id})))
     }
 
     /// The session of a v3 call, by its headers.
@@ -341,6 +319,18 @@ impl Bill {
 /// A JSON body, or the refusal of what is none.
 pub(super) fn body(call: &Call) -> Result<Row, Refusal> {
     call.object().map_err(|why| Refusal::new(400, "BDC_1122", &format!("JSON is unreadable: {why}")))
+}
+
+/// Refuses a body that lacks one of these fields.
+pub(super) fn require(body: &Row, fields: &[&str]) -> Result<(), Refusal> {
+    let missing = missing(body, fields);
+    if missing.is_empty() { Ok(()) } else { Err(Refusal::invalid(missing)) }
+}
+
+/// What is to be said of the fields that a body lacks (the words observed by integrators).
+pub(super) fn missing(body: &Row, fields: &[&str]) -> Vec<String> {
+    let missing = fields.iter().filter(|field| filled(body, field).is_none());
+    missing.map(|field| format!("{field}: must not be null")).collect()
 }
 
 /// A v2 form as a row of text.

@@ -72,7 +72,7 @@ fn list(data: &Row, table: &Table) -> Result<Reply, Refusal> {
             return Err(Refusal::new(400, "BDC_1130", &format!("{field} is not a field to filter by.")));
         }
         let op =
-            Op::read(&word).ok_or_else(|| Refusal::new(400, "BDC_1131", &format!("{word} is not an operator.")))?;
+            Op::of_sign(&word).ok_or_else(|| Refusal::new(400, "BDC_1131", &format!("{word} is not an operator.")))?;
         let values = match op {
             Op::In | Op::Nin => value.split(',').map(|one| one.trim().to_owned()).collect(),
             _ => vec![value],
@@ -144,7 +144,7 @@ fn bill(row: &Row) -> Row {
     ] {
         take(&mut out, to, row, from);
     }
-    // Number-strings; of their meanings only the usual ones are known.
+    // Number-strings; which number means what is a guess at most of them: no page read lists them.
     let paid = match filled(row, "paymentStatus") {
         Some("PAID") => "0",
         Some("PARTIAL") => "2",

@@ -1,6 +1,7 @@
 //! A few words for the tests: sign in, call, look at the answer.
 
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 use ledgerkey_sandbox::Sandbox;
 use reqwest::{Method, RequestBuilder};
