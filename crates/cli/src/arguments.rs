@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
@@ -69,16 +70,16 @@ pub(crate) struct Call {
     pub(crate) strict: bool,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("it must be NAME=VALUE".to_owned()),
-    }
+/// Without a name if it is no pair: clap would repeat what was given, which may be a secret without its name.
+fn pair(text: &str) -> Result<(String, String), Infallible> {
+    let (name, value) = text.split_once('=').unwrap_or_default();
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a row of the tour failed, or the output could not be written; 2 usage or configuration; 3 sign-in refused or MFA needed; \
-4 the vendor refused the call; 5 network or timeout; 6 the answer does not fit the spec (--strict).";
+4 the vendor refused the call, or its answer cannot be used; 5 network or timeout; 6 the answer does not fit the spec (--strict); \
+7 sent, and nobody knows whether it was done: look before you send it again; 130 interrupted.";
 
 const ENVIRONMENT: &str = "\
 Credentials, by environment:

@@ -13,12 +13,15 @@ use ledgerkey_cli::doors::Door;
 use serde_json::Value;
 
 use crate::arguments::Call;
-use crate::failure::{Failure, MISFIT};
+use crate::failure::{Failure, INTERRUPTED, MISFIT};
 use crate::{drift, operations, output, store, upload};
 
 pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
     let api = access::api(&call.api)?;
     let operation = operations::find(api, &call.operation)?;
+    if call.params.iter().any(|(name, _)| name.is_empty()) {
+        return Err(Failure::config("--param must be NAME=VALUE; see --help"));
+    }
     let body = call.body.as_deref().map(read_body).transpose()?;
     // After what needs no store: a misspelt operation is told at once, whether or not the store can be reached.
     let place = store::from_environment()?;
@@ -26,7 +29,10 @@ pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
     place.join(&mut settings).await?;
     let shared = settings.store.is_some();
     let (connection, door) = open(api, operation, call, body.as_ref().map(|(_, json)| json), settings)?;
-    let outcome = answer(call, operation, &connection, body.map(|(text, _)| text)).await;
+    let outcome = tokio::select! {
+        outcome = answer(call, operation, &connection, body.map(|(text, _)| text)) => outcome,
+        () = signal() => Err(interrupted(operation)),
+    };
     if let Some(session) = connection.session() {
         session.settle().await;
     }
@@ -36,8 +42,33 @@ pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
         let _ = tokio::time::timeout(SIGN_OUT, door.sign_out()).await;
     }
     place.leave().await;
-    let fits = outcome?;
+    let fits = outcome.map_err(|failure| failure.about(api.name))?;
     Ok(if fits || !call.strict { ExitCode::SUCCESS } else { ExitCode::from(MISFIT) })
+}
+
+/// Waits for the first signal that would end the program.
+async fn signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut terminate), Ok(mut hang_up)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = hang_up.recv() => return,
+                _ = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+fn interrupted(operation: &Operation) -> Failure {
+    let words = if operation.replay_safe {
+        "interrupted".to_owned()
+    } else {
+        format!("interrupted: {} may have been carried out; look at the vendor before you send it again", operation.id)
+    };
+    Failure::Told { code: INTERRUPTED, words }
 }
 
 /// How long the end of a session may take at most.
@@ -62,7 +93,8 @@ fn read_body(text: &str) -> Result<(String, Value), Failure> {
     };
     // serde's words could quote the body.
     let json = serde_json::from_str(&text).map_err(|error| {
-        Failure::config(format!("--body is not JSON (line {}, column {})", error.line(), error.column()))
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Failure::config(format!("--body is not JSON ({place}): give JSON, @FILE, or @- for standard input"))
     })?;
     Ok((text, json))
 }
@@ -114,10 +146,16 @@ async fn answer(
     }
     let answer = connection.call(operation, &arguments).await.map_err(|error| rejected(operation, error))?;
     drift::expect_json(operation, &answer)?;
-    match operation.answer {
-        Answer::Bytes => output::write(&answer)?,
-        Answer::Json(_) | Answer::None if answer.is_empty() => {}
-        Answer::Json(_) | Answer::None => output::line(&answer)?,
+    let written = match operation.answer {
+        Answer::Bytes => output::write(&answer),
+        Answer::Json(_) | Answer::None if answer.is_empty() => Ok(()),
+        Answer::Json(_) | Answer::None => output::line(&answer),
+    };
+    match written {
+        Err(failure) if !operation.replay_safe => {
+            return Err(Failure::from(failure).and(&format!("{} has been carried out all the same", operation.id)));
+        }
+        written => written?,
     }
     Ok(drift::check(operation, &answer))
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 use ledgerkey::Error;
+use ledgerkey_cli::access;
 
 use crate::output::tell;
 
@@ -15,6 +16,10 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// The answer does not fit the spec, and `--strict` was given.
 pub(crate) const MISFIT: u8 = 6;
+/// Sent, and nobody knows whether it was done. Not that of the network: a script that tries again on that must not send this twice.
+pub(crate) const AMBIGUOUS: u8 = 7;
+/// Stopped by a signal, as shells tell it of ctrl-C.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Why a subcommand did not do what was asked.
 #[derive(Debug)]
@@ -34,6 +39,25 @@ impl Failure {
     /// A mistake in the arguments or the environment.
     pub(crate) fn config(words: impl Into<String>) -> Self {
         Self::Told { code: USAGE, words: words.into() }
+    }
+
+    /// The same with the API that it is about named where the words have a place for it.
+    pub(crate) fn about(self, api: &str) -> Self {
+        match self {
+            Self::Told { code, words } => Self::Told {
+                code,
+                words: words.replace("`ledgerkey operations API", &format!("`ledgerkey operations {api}")),
+            },
+            other => other,
+        }
+    }
+
+    /// The same with more to say.
+    pub(crate) fn and(self, more: &str) -> Self {
+        match self {
+            Self::Told { code, words } => Self::Told { code, words: format!("{words}; {more}") },
+            other => other,
+        }
     }
 
     /// Tells it on standard error.
@@ -93,7 +117,8 @@ fn exit_code(error: &Error) -> u8 {
     match error.kind() {
         "sign-in-rejected" | "locked-out" | "mfa-required" => 3,
         "vendor" | "rate-limited" | "decode" | "wrong-company" => 4,
-        "network" | "timeout" | "ambiguous" => 5,
+        "network" | "timeout" => 5,
+        "ambiguous" => AMBIGUOUS,
         _ => USAGE,
     }
 }
@@ -122,7 +147,14 @@ fn hint(error: &Error) -> Cow<'static, str> {
         }
         "timeout" => "the vendor is slow or the network is: try again later",
         "store" => "mend the store that LEDGERKEY_STORE names, or name another",
-        "ambiguous" => "list what is there at the vendor's, and send it again only if it is not",
+        "ambiguous" => "list what is there at the vendor, and send it again only if it is not",
+        "vendor" if (300..400).contains(&status) => {
+            "the address answers with a redirect, which is never followed: check LEDGERKEY_BILL_URL, LEDGERKEY_BILL_V2_URL or LEDGERKEY_BEZALA_URL"
+        }
+        "vendor" if status == 404 && is_sign_in(error) => {
+            "no vendor is served at this address: check LEDGERKEY_BILL_URL, LEDGERKEY_BILL_V2_URL or LEDGERKEY_BEZALA_URL, which carry a path where the default does"
+        }
+        "vendor" if status == 413 => "send less at once",
         "vendor" if status == 404 => "check the ids in the parameters",
         "vendor" if status == 401 || code("BDC_1109") => {
             "the vendor refuses even a session that was just made: check the rights of the user, and that the address and the keys are of one environment"
@@ -137,6 +169,12 @@ fn hint(error: &Error) -> Cow<'static, str> {
         _ => "",
     };
     words.into()
+}
+
+/// Whether it is about a call that signs in.
+fn is_sign_in(error: &Error) -> bool {
+    let Error::Vendor { operation, .. } = error else { return false };
+    access::apis().iter().any(|api| api.ways.iter().any(|way| way.operation == Some(*operation)))
 }
 
 /// What to do about a sign-in that was refused.

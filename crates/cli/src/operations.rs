@@ -46,7 +46,7 @@ pub(crate) fn find(api: &'static Api, id: &str) -> Result<&'static Operation, Fa
             access::apis().iter().filter(|other| other.operation(id).is_some()).map(|other| other.name).collect();
         let next = match (elsewhere.as_slice(), near.as_slice()) {
             ([_, ..], _) => format!("{} has one", elsewhere.join(", ")),
-            (_, [_, ..]) => format!("did you mean {}", near.join(", ")),
+            (_, [_, ..]) => format!("did you mean {}?", near.join(", ")),
             _ => format!("`ledgerkey operations {}` lists what there is", api.name),
         };
         Failure::config(format!("{} has no operation {id}; {next}", api.name))

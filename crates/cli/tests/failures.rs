@@ -34,6 +34,8 @@ fn usage() {
         (&["call", "bill", "getVendor"], &["vendorId"]),
         (&["call", "bill", "listVendors", "--param", "nope=1"], &["nope", "filters"]),
         (&["call", "bill", "createVendor", "--body", "{"], &["not JSON"]),
+        (&["call", "bill", "createVendor"], &["createVendor needs a body"]),
+        (&["call", "bill", "login"], &["login needs a body"]),
         (&["call", "bill", "createVendor", "--body", "@/does/not/exist"], &["/does/not/exist"]),
         (&["call", "bill", "listVendors", "--body", "{}"], &["takes no body"]),
         (&["call", "bill", "getSessionInfo", "--all"], &["no pages"]),
@@ -110,11 +112,15 @@ fn the_network_fails() {
     let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nowhere = Vendors::start().with("LEDGERKEY_BILL_URL", &format!("http://{dead}/connect"));
     nowhere.run(&LIST).failed(5, &["refused", "LEDGERKEY_BILL_URL"]);
+    // An address without its path is no wrong password.
+    let elsewhere = Vendors::start();
+    let without_path = elsewhere.sandbox.url().to_owned();
+    elsewhere.with("LEDGERKEY_BILL_URL", &without_path).run(&LIST).failed(4, &["404", "LEDGERKEY_BILL_URL"]);
 
     let vendors = Vendors::start();
     vendors.sandbox.order(Fault::drop("createVendor", Moment::After));
     let body = r#"{"name": "Example", "address": {"line1": "1"}}"#;
-    vendors.run(&["call", "bill", "createVendor", "--body", body]).failed(5, &["fate is unknown", "only if it is not"]);
+    vendors.run(&["call", "bill", "createVendor", "--body", body]).failed(7, &["fate is unknown", "only if it is not"]);
     assert_eq!(vendors.sandbox.acted("createVendor"), 1);
 }
 
