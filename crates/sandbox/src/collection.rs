@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::time;
-use crate::wire::{Row, text};
+use crate::wire::{Row, amount_of, text};
 
 /// Rows in the order in which they were made.
 #[derive(Debug, Default, Clone)]
@@ -172,7 +172,7 @@ pub(crate) fn sort(written: &str) -> Result<Vec<(String, bool)>, Wrong> {
 /// A field against a value that came as text: as numbers, as points in time, or as text.
 fn compare(field: &Value, value: &str) -> Option<Ordering> {
     match field {
-        Value::Number(number) => number.as_f64()?.partial_cmp(&value.trim().parse().ok()?),
+        Value::Number(_) => Some(amount_of(field)?.cmp(&value.trim().parse().ok()?)),
         Value::Null => None,
         Value::String(own) if looks_dated(own) => match (time::parse(own), time::parse(value)) {
             (Some(own), Some(value)) => Some(own.cmp(&value)),
@@ -188,9 +188,7 @@ fn order(a: Option<&Value>, b: Option<&Value>) -> Ordering {
         (None, None) => Ordering::Equal,
         (None, _) => Ordering::Greater,
         (_, None) => Ordering::Less,
-        (Some(Value::Number(a)), Some(Value::Number(b))) => {
-            a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal)
-        }
+        (Some(a @ Value::Number(_)), Some(b @ Value::Number(_))) => amount_of(a).cmp(&amount_of(b)),
         (Some(a), Some(b)) => text(a).cmp(&text(b)),
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
+use rust_decimal::prelude::ToPrimitive as _;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Map, Value};
 
 use crate::spec::Api;
@@ -151,24 +153,34 @@ pub(crate) fn filled<'a>(row: &'a Row, key: &str) -> Option<&'a str> {
     row.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// Hundredths of a decimal amount, whether it came as a number or as text. Amounts are added up as whole cents,
-/// because a sum of binary floats shows digits that nobody sent.
-pub(crate) fn cents(value: &Value) -> Option<i64> {
-    let amount = match value {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse().ok()?,
+/// A decimal amount, whether it came as a number or as text. A JSON number is read by its digits: binary floats show, when
+/// they are added up or multiplied, digits that nobody sent.
+pub(crate) fn amount_of(value: &Value) -> Option<Decimal> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.trim().to_owned(),
         _ => return None,
     };
-    let cents = (amount * 100.0).round();
-    (cents.abs() < 9e15).then_some(cents as i64)
+    text.parse().or_else(|_| Decimal::from_scientific(&text)).ok()
+}
+
+/// Hundredths of a decimal amount; half a cent goes up.
+pub(crate) fn cents(value: &Value) -> Option<i64> {
+    amount_of(value).and_then(whole_cents)
+}
+
+/// The same of an amount that was worked out.
+pub(crate) fn whole_cents(amount: Decimal) -> Option<i64> {
+    let cents = amount.checked_mul(Decimal::ONE_HUNDRED)?;
+    let cents = cents.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero).to_i64();
+    // Far more than anybody owes, and far enough from the end of i64 for a few of them to be added up.
+    cents.filter(|cents| cents.unsigned_abs() < 10_u64.pow(16))
 }
 
 /// Cents as a JSON number.
 pub(crate) fn amount(cents: i64) -> Value {
-    if cents % 100 == 0 {
-        return Value::from(cents / 100);
-    }
-    Value::from(cents as f64 / 100.0)
+    // Digits and a point are JSON.
+    serde_json::from_str(&Decimal::new(cents, 2).normalize().to_string()).unwrap_or_default()
 }
 
 /// Cents as decimal text with two places.
@@ -215,4 +227,26 @@ fn parameter(head: &str, name: &str) -> Option<String> {
 
 fn find(within: &[u8], what: &[u8]) -> Option<usize> {
     within.windows(what.len()).position(|window| window == what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn amounts_keep_their_digits() {
+        for (value, expected) in [
+            (json!(0.29), Some(29)),
+            (json!("1.005"), Some(101)),
+            (json!(12_345_678_901.23), Some(1_234_567_890_123)),
+            (json!(1e3), Some(100_000)),
+            (json!(-2), Some(-200)),
+            (json!("ten"), None),
+            (json!(1e300), None),
+        ] {
+            assert_eq!(cents(&value), expected, "{value}");
+        }
+        assert_eq!([amount(1000), amount(1010), amount(-5)].map(|it| it.to_string()), ["10", "10.1", "-0.05"]);
+    }
 }

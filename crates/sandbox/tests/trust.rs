@@ -73,6 +73,23 @@ async fn trust() {
 }
 
 #[tokio::test]
+async fn five_messages_a_minute() {
+    let sandbox = Sandbox::start().unwrap();
+    let id = session(&sandbox).await;
+    let challenge = || answer(bill(&sandbox, &id, Method::POST, "/connect/v3/mfa/challenge").json(&json!({})));
+    // The beginning of a minute of the clock.
+    let into = sandbox.clock().now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() % 60;
+    sandbox.clock().advance(Duration::from_secs(60 - into));
+    for _ in 0..5 {
+        assert_eq!(challenge().await.0, 200);
+    }
+    assert_eq!(code(&challenge().await), "BDC_1144");
+    assert_eq!(sandbox.phone().len(), 5);
+    sandbox.clock().advance(MINUTE);
+    assert_eq!(challenge().await.0, 200);
+}
+
+#[tokio::test]
 async fn trust_by_v2() {
     let sandbox = Sandbox::start().unwrap();
     let (id, key) = (session(&sandbox).await, credential(&sandbox, "BILL_DEV_KEY"));

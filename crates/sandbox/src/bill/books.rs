@@ -1,11 +1,12 @@
 //! An organization's rows: vendors, bills, customers, invoices, payments, bank accounts; and how each is made.
 
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::Refusal;
 use crate::collection::Table;
 use crate::time::{self, Millis};
-use crate::wire::{Row, amount, cents, filled, without_nulls};
+use crate::wire::{Row, amount, amount_of, cents, filled, whole_cents, without_nulls};
 
 /// One kind of row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -308,11 +309,13 @@ impl Books {
             let Value::Object(line) = line else { continue };
             let sum = match (
                 line.get("amount").and_then(cents),
-                line.get("quantity").and_then(Value::as_f64),
-                line.get("price").and_then(Value::as_f64),
+                line.get("quantity").and_then(amount_of),
+                line.get("price").and_then(amount_of),
             ) {
                 (Some(amount), _, _) => Some(amount),
-                (None, quantity, Some(price)) => cents(&json!(quantity.unwrap_or(1.0) * price)),
+                (None, quantity, Some(price)) => {
+                    quantity.unwrap_or(Decimal::ONE).checked_mul(price).and_then(whole_cents)
+                }
                 _ => None,
             };
             let sum = sum.ok_or_else(|| Refusal::invalid(vec![format!("{field}[{at}].amount: must not be null")]))?;

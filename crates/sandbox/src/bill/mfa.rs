@@ -92,7 +92,7 @@ impl Bill {
             return Err(Refusal::value("Only a primary phone can be set up."));
         }
         let phone = (filled(&body, "phone").unwrap_or_default().to_owned(), kind.to_owned());
-        let id = self.ask(who, call.now, Some(phone));
+        let id = self.ask(who, call.now, Some(phone))?;
         Ok(Reply::done(200, &json!({"setupId": id})))
     }
 
@@ -117,7 +117,7 @@ impl Bill {
         if body.get("useBackup") == Some(&Value::Bool(true)) {
             return Err(Refusal::value("There is no backup phone; only the primary phone is used."));
         }
-        let id = self.ask(who, call.now, None);
+        let id = self.ask(who, call.now, None)?;
         Ok(Reply::done(200, &json!({"challengeId": id})))
     }
 
@@ -165,7 +165,7 @@ impl Bill {
     pub(super) fn mfa_v2(&mut self, call: &Call, who: &Who, data: &Row) -> Result<Reply, Refusal> {
         not_for_tokens(who)?;
         match call.op.as_str() {
-            "mfaChallenge" => Ok(success(&json!({"challengeId": self.ask(who, call.now, None)}))),
+            "mfaChallenge" => Ok(success(&json!({"challengeId": self.ask(who, call.now, None)?}))),
             "mfaAuthenticate" => {
                 for field in ["challengeId", "token"] {
                     filled(data, field).ok_or_else(|| Refusal::missing(field))?;
@@ -213,12 +213,14 @@ impl Bill {
         Ok(Some(id))
     }
 
-    fn ask(&mut self, who: &Who, now: Millis, phone: Option<(String, String)>) -> String {
+    fn ask(&mut self, who: &Who, now: Millis, phone: Option<(String, String)>) -> Result<String, Refusal> {
+        let key = self.sessions.get(&who.session).map(|session| session.key.clone()).unwrap_or_default();
+        self.count_message(&key, now)?;
         self.mfa.made += 1;
         let (id, token) = (format!("{}{}", self.secrets.text(16), self.mfa.made), self.secrets.six_digits());
         self.texts.push(TextMessage { user: who.user.clone(), answers: id.clone(), token: token.clone() });
         self.mfa.asked.insert(id.clone(), Asked { user: who.user.clone(), token, at: now, tries: 0, phone });
-        id
+        Ok(id)
     }
 
     /// A challenge asked for in one session can be answered in another of the same user (observed by an integrator).

@@ -11,7 +11,7 @@ use crate::Options;
 use crate::log::Under;
 use crate::secrets::Secrets;
 use crate::time::{self, DAY, HOUR, Millis};
-use crate::wire::Row;
+use crate::wire::{Row, amount};
 
 impl Bill {
     /// A BILL with one person, one sync token, one console, one partner, and their organizations.
@@ -128,7 +128,7 @@ pub(super) fn books(number: usize, opened: Millis) -> Books {
             "vendorId": vendors[i as usize]["id"],
             "dueDate": due,
             "invoice": {"invoiceNumber": format!("EXAMPLE-{i}"), "invoiceDate": time::date(opened)},
-            "billLineItems": [{"amount": f64::from(i) * 100.25, "description": "Example goods"}, {"quantity": i, "price": 10.1}],
+            "billLineItems": [{"amount": amount(i64::from(i) * 10_025), "description": "Example goods"}, {"quantity": i, "price": 10.1}],
         });
         add(&mut books, Shelf::Bills, row);
     }

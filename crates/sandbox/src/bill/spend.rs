@@ -8,7 +8,7 @@ use crate::collection::Table;
 use crate::log::Under;
 use crate::secrets::Secrets;
 use crate::time::{self, DAY, HOUR, Millis};
-use crate::wire::{Call, Reply, Row, filled, merge};
+use crate::wire::{Call, Reply, Row, amount, filled, merge};
 
 /// The rows of the token's company.
 #[derive(Debug)]
@@ -203,7 +203,7 @@ impl Spend {
         for i in 1..=60_i64 {
             let at = time::bill_v3(opened + i * HOUR);
             let mut row = whose(json!({
-                "amount": f64::from(i32::try_from(i).unwrap_or(0)) + 0.25, "fees": 0, "transactionType": "CLEAR", "status": "COMPLETE",
+                "amount": amount(i * 100 + 25), "fees": 0, "transactionType": "CLEAR", "status": "COMPLETE",
                 "merchantName": format!("Example Merchant {:02}", i % 7), "rawMerchantName": "EXAMPLE MERCHANT", "merchantCategoryCode": "5999",
                 "budgetName": budget["name"], "userName": "Sam Example", "complete": true, "isLocked": false, "isReconciled": false, "isParent": true,
                 "receiptRequired": false, "receiptStatus": "NOT_REQUIRED", "occurredTime": at, "authorizedTime": at, "updatedTime": at,
