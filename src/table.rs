@@ -166,7 +166,7 @@ pub struct Operation {
     pub in_company: bool,
     /// How its pages follow each other, where it lists.
     pub paging: Option<Paging>,
-    /// Its parameters.
+    /// Its parameters, and the fields of its form.
     pub params: &'static [Param],
     /// What it takes as a body.
     pub body: Body,
@@ -249,6 +249,8 @@ pub enum ParamPlace {
     Query,
     /// In a header.
     Header,
+    /// In the form that is the body.
+    Form,
 }
 
 /// What an operation takes as its body.

@@ -104,12 +104,12 @@ impl Connection {
                 Some(ParamPlace::Path) => path = path.replace(&format!("{{{name}}}"), &encode_path(value)),
                 Some(ParamPlace::Query) => query.push((name, value)),
                 Some(ParamPlace::Header) => headers.push((name, value)),
-                None if operation.body == Body::Form => form.push((name.as_str(), value.clone())),
+                Some(ParamPlace::Form) => form.push((name.as_str(), value.clone())),
                 None => return Err(unknown(operation, name)),
             }
         }
         if let Some(missing) =
-            operation.params.iter().find(|param| param.required && arguments.get(param.name).is_none())
+            operation.params.iter().find(|param| param.required && arguments.text_of(param.name).is_none())
         {
             return Err(Error::config(format!("{} needs the parameter {}", operation.id, missing.name)));
         }
@@ -131,12 +131,12 @@ impl Connection {
                 };
             }
             (Body::Form, body) => {
-                form.extend(
-                    body.iter()
-                        .filter_map(|body| body.as_object())
-                        .flatten()
-                        .map(|(name, value)| (name.as_str(), text(value))),
-                );
+                for (name, value) in body.iter().filter_map(|body| body.as_object()).flatten() {
+                    if !operation.params.iter().any(|param| param.name == name && param.place == ParamPlace::Form) {
+                        return Err(unknown(operation, name));
+                    }
+                    form.push((name.as_str(), text(value)));
+                }
                 request = request.form_urlencoded(&form)?;
             }
             (Body::None, Some(_)) => {

@@ -28,6 +28,11 @@ pub(crate) fn run(api: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The name of one of the table's choices, in small letters.
+fn word(choice: impl std::fmt::Debug) -> String {
+    format!("{choice:?}").to_lowercase()
+}
+
 /// The operation of this id.
 ///
 /// # Errors
@@ -70,6 +75,17 @@ struct Listed {
     role: Option<&'static str>,
     replay_safe: bool,
     pages: bool,
+    params: Vec<Parameter>,
+    /// `none`, `json`, `form`, `multipart` or `binary`.
+    body: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Parameter {
+    name: &'static str,
+    /// `path`, `query`, `header` or `form`.
+    place: String,
+    required: bool,
 }
 
 impl Listed {
@@ -88,6 +104,12 @@ impl Listed {
             role: operation.role,
             replay_safe: operation.replay_safe,
             pages: operation.paging.is_some(),
+            params: operation
+                .params
+                .iter()
+                .map(|param| Parameter { name: param.name, place: word(param.place), required: param.required })
+                .collect(),
+            body: word(operation.body),
         }
     }
 

@@ -90,6 +90,11 @@ fn operation_static(
         };
         quote!(table::Param { name: #name, place: table::ParamPlace::#place, required: #required })
     });
+    let fields = form_fields(spec, operation);
+    let fields = fields.iter().map(
+        |(name, required)| quote!(table::Param { name: #name, place: table::ParamPlace::Form, required: #required }),
+    );
+    let params = params.chain(fields);
     let body = match operation.body {
         None => quote!(None),
         Some(BodyKind::Json) => quote!(Json),
@@ -126,6 +131,27 @@ fn operation_static(
             answer: table::Answer::#answer,
             facts: &super::API,
         };
+    }
+}
+
+/// The fields of the form that an operation takes as its body, and whether each is required.
+fn form_fields(spec: &Value, operation: &Operation) -> Vec<(String, bool)> {
+    let body = spec.pointer(&operation.pointer).and_then(|node| resolved(spec, node.get("requestBody")?));
+    let schema = body
+        .and_then(|body| body.pointer("/content/application~1x-www-form-urlencoded/schema"))
+        .and_then(|schema| resolved(spec, schema));
+    let Some(schema) = schema else { return Vec::new() };
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let fields = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    fields.map(|(name, _)| (name.clone(), required.contains(&name.as_str()))).collect()
+}
+
+/// What a node refers to, or itself.
+fn resolved<'s>(spec: &'s Value, node: &'s Value) -> Option<&'s Value> {
+    match node.get("$ref").and_then(Value::as_str) {
+        Some(reference) => spec.pointer(reference.trim_start_matches('#')),
+        None => Some(node),
     }
 }
 

@@ -3227,7 +3227,23 @@ pub mod operations {
             size: Some("max"),
             most: 999u32,
         }),
-        params: &[],
+        params: &[
+            table::Param {
+                name: "data",
+                place: table::ParamPlace::Form,
+                required: false,
+            },
+            table::Param {
+                name: "example",
+                place: table::ParamPlace::Form,
+                required: false,
+            },
+            table::Param {
+                name: "x-note",
+                place: table::ParamPlace::Form,
+                required: false,
+            },
+        ],
         body: table::Body::Form,
         answer: table::Answer::Json(
             ::ledgerkey::client::check::<::std::vec::Vec<super::types::Thing>>,
