@@ -108,10 +108,15 @@ impl Connection {
                 None => return Err(unknown(operation, name)),
             }
         }
-        if let Some(missing) =
-            operation.params.iter().find(|param| param.required && arguments.text_of(param.name).is_none())
-        {
-            return Err(Error::config(format!("{} needs the parameter {}", operation.id, missing.name)));
+        let missing: Vec<&str> = operation
+            .params
+            .iter()
+            .filter(|param| param.required && arguments.text_of(param.name).is_none())
+            .map(|param| param.name)
+            .collect();
+        if !missing.is_empty() {
+            let parameters = if missing.len() == 1 { "parameter" } else { "parameters" };
+            return Err(Error::config(format!("{} needs the {parameters} {}", operation.id, missing.join(", "))));
         }
         let method = Method::from_bytes(operation.method.as_bytes())
             .map_err(|_| Error::config("the method is not one of HTTP's"))?;
