@@ -70,6 +70,10 @@ soak *args:
 model:
     bash .ci/run model
 
+# What comes from outside, in every shape that libFuzzer comes upon: `just fuzz dialects 600`. Without a name each target, one after the other.
+fuzz target="" seconds="60":
+    FUZZ_TARGETS="{{ target }}" FUZZ_SECONDS="{{ seconds }}" bash .ci/run fuzz
+
 # Everything that has to hold before a change is taken.
 ci:
     bash .ci/run

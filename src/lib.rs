@@ -13,6 +13,9 @@ extern crate self as ledgerkey;
 
 pub mod client;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "redis")]
 pub mod redis;
 mod secret;

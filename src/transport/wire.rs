@@ -224,7 +224,7 @@ fn is_loopback(host: &Host<&str>) -> bool {
 }
 
 /// `Retry-After`, in seconds or as a date. Anything else is as if it were not there.
-pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
