@@ -126,9 +126,11 @@ fn utf16(c: char) -> String {
     c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!(r"\u{unit:04x}")).collect()
 }
 
-/// Whatever the case: `%3c` and `%3C` are one, and a vendor may shout. Character by character, so that places in the two texts agree.
+/// Whatever the case: `%3c` and `%3C` are one, and a vendor may shout. A line end is a space, as it is in what is kept of a vendor's words: a
+/// text may have been wrapped within the secret. Character by character, so that places in the two texts agree.
 fn fold(text: &str) -> Zeroizing<String> {
-    Zeroizing::new(text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect())
+    let folded = |c: char| if c.is_control() { ' ' } else { c.to_lowercase().next().unwrap_or(c) };
+    Zeroizing::new(text.chars().map(folded).collect())
 }
 
 fn hide(text: &str, folded: &str, form: &str) -> String {
@@ -167,6 +169,12 @@ mod tests {
             let scrubbed = scrub(quoted.to_owned(), [&secret]);
             assert!(scrubbed.contains("[secret]") && !scrubbed.contains("pa"), "{quoted} {scrubbed}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_of_a_text_that_was_wrapped_within_it() {
+        let secret = Secret::from("correct horse");
+        assert_eq!(scrub("sent: correct\nhorse.".to_owned(), [&secret]), "sent: [secret].");
     }
 
     #[test]

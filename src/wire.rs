@@ -36,7 +36,11 @@ const A_DECIMAL: &str = "a decimal number of at most 28 digits";
 
 fn parse_decimal(text: &str) -> Result<rust_decimal::Decimal, FormError> {
     // `from_str_exact` refuses what it would have to round; `from_scientific` rounds a base that is too long.
-    let base = text.split(['e', 'E']).next().unwrap_or_default();
+    let (base, power) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    // They take `1_000` and `1e-+2`, which is no way that a vendor writes.
+    if base.contains('_') || power.parse::<i32>().is_err() {
+        return Err(FormError(A_DECIMAL));
+    }
     let exact = rust_decimal::Decimal::from_str_exact(base);
     let parsed = if base == text { exact } else { exact.and_then(|_| rust_decimal::Decimal::from_scientific(text)) };
     parsed.map_err(|_| FormError(A_DECIMAL))
@@ -103,8 +107,8 @@ macro_rules! texts {
 texts! {
     Decimal(rust_decimal::Decimal), A_DECIMAL, |text| parse_decimal(text).ok(), |value, f| value.fmt(f);
     DecimalString(rust_decimal::Decimal), A_DECIMAL, |text| parse_decimal(text).ok(), |value, f| value.fmt(f);
-    CompactDate(NaiveDate), "a date like 20261230", |text| date(text, "%Y%m%d", 8), |date, f| write!(f, "{}", date.format("%Y%m%d"));
-    DmyDate(NaiveDate), "a date like 30-12-2026", |text| date(text, "%d-%m-%Y", 10), |date, f| write!(f, "{}", date.format("%d-%m-%Y"));
+    CompactDate(NaiveDate), "a date like 20261230", |text| date(text, "%Y%m%d"), |date, f| write!(f, "{}", date.format("%Y%m%d"));
+    DmyDate(NaiveDate), "a date like 30-12-2026", |text| date(text, "%d-%m-%Y"), |date, f| write!(f, "{}", date.format("%d-%m-%Y"));
     OffsetDateTime(DateTime<FixedOffset>), "a time like 2026-12-30T23:15:23.127+0000",
         |text| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z").ok(),
         |time, f| write!(f, "{}", time.format("%Y-%m-%dT%H:%M:%S%.3f%z"));
@@ -113,9 +117,9 @@ texts! {
         |time, f| write!(f, "{}", time.timestamp());
 }
 
-/// chrono takes fewer digits than the form has; the vendors write all of them.
-fn date(text: &str, form: &str, length: usize) -> Option<NaiveDate> {
-    (text.len() == length).then(|| NaiveDate::parse_from_str(text, form).ok()).flatten()
+/// chrono takes fewer digits than the form has, and signs and spaces in their place; the vendors write all of them.
+fn date(text: &str, form: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, form).ok().filter(|date| date.format(form).to_string() == text)
 }
 
 /// A date written `20261230`.
@@ -147,7 +151,7 @@ impl FromStr for DateRange {
     type Err = FormError;
 
     fn from_str(text: &str) -> Result<Self, FormError> {
-        let day = |text: &str| date(text, "%d/%m/%Y", 10);
+        let day = |text: &str| date(text, "%d/%m/%Y");
         text.split_once(" - ")
             .and_then(|(first, last)| Some(Self { first: day(first)?, last: day(last)? }))
             .ok_or(FormError("two dates like 01/12/2026 - 30/12/2026"))
@@ -233,9 +237,16 @@ mod tests {
 
     #[test]
     fn money_that_cannot_be_kept_exactly_is_refused() {
-        for json in
-            ["\"12,50\"", "\"\"", "null", "{}", "0.00000000000000000000000000001", "99999999999999999999999999999"]
-        {
+        for json in [
+            "\"12,50\"",
+            "\"1_000\"",
+            "\"1e-+2\"",
+            "\"\"",
+            "null",
+            "{}",
+            "0.00000000000000000000000000001",
+            "99999999999999999999999999999",
+        ] {
             assert!(serde_json::from_str::<Decimal>(json).is_err(), "{json}");
         }
     }
@@ -250,7 +261,10 @@ mod tests {
             "\"2026-12-30T23:15:23.127+0200\""
         );
         assert_eq!(back_and_forth::<UnixTime>("1622060901"), "1622060901");
-        assert!("2026123".parse::<CompactDate>().is_err());
+        for bad in ["2026123", "2026 1 1", "+2026123"] {
+            assert!(bad.parse::<CompactDate>().is_err(), "{bad}");
+        }
+        assert!(" 1- 2-2026".parse::<DmyDate>().is_err());
         assert!("31-02-2026".parse::<DmyDate>().is_err());
         assert!(serde_json::from_str::<UnixTime>("18446744073709551615").is_err());
     }

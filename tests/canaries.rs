@@ -352,7 +352,7 @@ async fn a_sign_in_by_hand_and_its_answer_show_no_secret() {
     show_any("the response", &connection.exec(api::API.operation("login").unwrap(), request).await.unwrap());
     let upload = Upload {
         file_name: "a".into(),
-        contents: Vec::new(),
+        contents: bytes::Bytes::new(),
         media_type: "\r\nCANARY-7f3a".into(),
         transaction_id: None,
     };

@@ -137,7 +137,7 @@ async fn an_upload_goes_through_session_and_guard() {
     let company: i64 = stage.get("BEZALA_OTHER_COMPANY_ID").parse().unwrap();
     let upload = bezala::Upload {
         file_name: "receipt.pdf".into(),
-        contents: b"%PDF-1.4 example".to_vec(),
+        contents: b"%PDF-1.4 example"[..].into(),
         media_type: "application/pdf".into(),
         transaction_id: None,
     };

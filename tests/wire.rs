@@ -188,7 +188,7 @@ async fn an_upload_has_its_file_at_the_top_level() {
             at(&vendor).bezala.session(Password { email: plain("email"), password: "example".into() }).unwrap();
         let upload = Upload {
             file_name: "receipt.pdf".into(),
-            contents: b"%PDF-1.4 example".to_vec(),
+            contents: b"%PDF-1.4 example"[..].into(),
             media_type: "application/pdf".into(),
             transaction_id: transaction.map(Into::into),
         };

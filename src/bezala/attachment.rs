@@ -1,22 +1,37 @@
 //! Uploads: the one call that the generator cannot do, a multipart form, on the same session, guard and tables as the generated ones.
 
+use std::fmt;
+
+use bytes::Bytes;
 use reqwest::multipart::{Form, Part};
 
 use super::api::{self, operations::UPLOAD_ATTACHMENT, types};
-use crate::client::{Connection, ResponseValue};
+use crate::client::{Connection, Response, ResponseValue};
 use crate::error::Error;
 
 /// A file to attach to a transaction (a receipt).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Upload {
     /// The file's name.
     pub file_name: String,
     /// Its contents. Size and type limits are not documented.
-    pub contents: Vec<u8>,
+    pub contents: Bytes,
     /// Its media type, such as `application/pdf`.
     pub media_type: String,
     /// The transaction; `None` makes a draft transaction for it.
     pub transaction_id: Option<types::TransactionId>,
+}
+
+impl fmt::Debug for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the contents: a receipt says where somebody was and what they bought.
+        f.debug_struct("Upload")
+            .field("file_name", &self.file_name)
+            .field("media_type", &self.media_type)
+            .field("transaction_id", &self.transaction_id)
+            .field("length", &self.contents.len())
+            .finish()
+    }
 }
 
 impl api::Client {
@@ -25,9 +40,18 @@ impl api::Client {
     /// # Errors
     /// As every call; `config` if the media type is not one.
     pub async fn upload_attachment(&self, upload: Upload) -> Result<ResponseValue<types::Attachment>, Error> {
+        ResponseValue::from_response(self.upload_attachment_undecoded(upload).await?).await
+    }
+
+    /// The same with the answer as Bezala sent it.
+    ///
+    /// # Errors
+    /// As [`upload_attachment`](Self::upload_attachment), `decode` excepted.
+    pub async fn upload_attachment_undecoded(&self, upload: Upload) -> Result<Response, Error> {
         let connection: &Connection = &self.inner;
         let build = || {
-            let file = Part::bytes(upload.contents.clone()).file_name(upload.file_name.clone());
+            let length = upload.contents.len() as u64;
+            let file = Part::stream_with_length(upload.contents.clone(), length).file_name(upload.file_name.clone());
             // The key is `file` at the top level: integrators saw a nested one fail.
             let form = Form::new().part("file", file.mime_str(&upload.media_type)?);
             let form = match &upload.transaction_id {
@@ -37,6 +61,6 @@ impl api::Client {
             let request = connection.http().post(format!("{}{}", self.baseurl, UPLOAD_ATTACHMENT.path));
             Ok(request.multipart(form).build()?)
         };
-        ResponseValue::from_response(connection.exec_built(&UPLOAD_ATTACHMENT, &build).await?).await
+        connection.exec_built(&UPLOAD_ATTACHMENT, &build).await
     }
 }

@@ -131,8 +131,7 @@ async fn answer(
     body: Option<String>,
 ) -> Result<bool, Failure> {
     if upload::is_upload(operation) {
-        output::line(&upload::send(call, connection).await?)?;
-        return Ok(true);
+        return print(operation, &upload::send(call, connection).await?);
     }
     let mut arguments = Arguments::default();
     for (name, value) in &call.params {
@@ -145,11 +144,16 @@ async fn answer(
         return all_pages(operation, connection, arguments).await;
     }
     let answer = connection.call(operation, &arguments).await.map_err(|error| rejected(operation, error))?;
-    drift::expect_json(operation, &answer)?;
+    print(operation, &answer)
+}
+
+/// Prints an answer as it came. Whether it fits the spec.
+fn print(operation: &Operation, answer: &[u8]) -> Result<bool, Failure> {
+    drift::expect_json(operation, answer)?;
     let written = match operation.answer {
-        Answer::Bytes => output::write(&answer),
+        Answer::Bytes => output::write(answer),
         Answer::Json(_) | Answer::None if answer.is_empty() => Ok(()),
-        Answer::Json(_) | Answer::None => output::line(&answer),
+        Answer::Json(_) | Answer::None => output::line(answer),
     };
     match written {
         Err(failure) if !operation.replay_safe => {
@@ -157,7 +161,7 @@ async fn answer(
         }
         written => written?,
     }
-    Ok(drift::check(operation, &answer))
+    Ok(drift::check(operation, answer))
 }
 
 /// A refusal of a sign-in that is called by hand is one of the credentials, as it is within a session.

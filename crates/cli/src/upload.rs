@@ -1,5 +1,6 @@
 //! The one operation that takes a file: a multipart form, which the library has a method of its own for.
 
+use bytes::Bytes;
 use ledgerkey::bezala::Upload;
 use ledgerkey::bezala::api::{Client, types::TransactionId};
 use ledgerkey::client::Connection;
@@ -13,14 +14,13 @@ pub(crate) fn is_upload(operation: &Operation) -> bool {
     operation.body == Body::Multipart && operation.id == "uploadAttachment"
 }
 
-/// Uploads `--param file=@PATH`; the answer is written anew from its decoded form.
+/// Uploads `--param file=@PATH`.
 ///
 /// # Errors
 /// Usage, if the file is not named or cannot be read; else those of the call.
-pub(crate) async fn send(call: &Call, connection: &Connection) -> Result<Vec<u8>, Failure> {
+pub(crate) async fn send(call: &Call, connection: &Connection) -> Result<Bytes, Failure> {
     let upload = read(call)?;
-    let answer = Client::new(connection.clone()).upload_attachment(upload).await?.into_inner();
-    serde_json::to_vec(&answer).map_err(|error| Failure::config(format!("the answer cannot be written: {error}")))
+    Ok(Client::new(connection.clone()).upload_attachment_undecoded(upload).await?.bytes().await?)
 }
 
 fn read(call: &Call) -> Result<Upload, Failure> {
@@ -32,10 +32,6 @@ fn read(call: &Call) -> Result<Upload, Failure> {
     };
     if call.body.is_some() || call.all {
         return Err(usage());
-    }
-    // What is printed is the decoded answer: one that did not fit has failed by then, and fields beyond the spec are gone.
-    if call.strict {
-        return Err(Failure::config(format!("{} knows no --strict: leave it out", call.operation)));
     }
     let (mut path, mut media_type, mut transaction_id) = (None, None, None);
     for (name, value) in &call.params {
@@ -51,7 +47,7 @@ fn read(call: &Call) -> Result<Upload, Failure> {
         .map_err(|error| Failure::config(format!("the file {} cannot be read: {error}", path.display())))?;
     let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).ok_or_else(usage)?;
     let media_type = media_type.unwrap_or_else(|| by_ending(path).to_owned());
-    Ok(Upload { file_name, contents, media_type, transaction_id })
+    Ok(Upload { file_name, contents: contents.into(), media_type, transaction_id })
 }
 
 /// The kinds of file that a receipt comes as.

@@ -43,7 +43,6 @@ fn usage() {
         (&["call", "bill", "listVendors", "--body", "{}"], &["takes no body"]),
         (&["call", "bill", "getSessionInfo", "--all"], &["no pages"]),
         (&["call", "bill", "createPayment", "--way", "sync-token", "--body", "{}"], &["sync-token", "operations"]),
-        (&["call", "bezala", "uploadAttachment", "--strict", "--param", "file=@x"], &["--strict"]),
     ];
     for (arguments, words) in cases {
         vendors.run(arguments).failed(2, words);
