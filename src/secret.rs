@@ -104,22 +104,42 @@ fn writings(plain: &str) -> Vec<String> {
     }
     let json = serde_json::Value::from(plain).to_string();
     let json = json.get(1..json.len() - 1).unwrap_or_default();
-    let ascii = json.chars().map(|c| if c.is_ascii() { c.to_string() } else { utf16(c) }).collect();
+    let escaped = |also: &[char]| -> String {
+        json.chars().map(|c| if c.is_ascii() && !also.contains(&c) { c.to_string() } else { utf16(c) }).collect()
+    };
+    let ascii = escaped(&[]);
     let form: String = url::form_urlencoded::byte_serialize(plain.as_bytes()).collect();
-    let url = percent_encoding::utf8_percent_encode(plain, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let url = |set| percent_encoding::utf8_percent_encode(plain, set).to_string();
     let html = plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     vec![
         json.to_owned(),
         json.replace('/', r"\/"),
+        // As PHP, Rails and Gson write it.
+        ascii.replace('/', r"\/"),
+        escaped(&['&', '<', '>']),
+        escaped(&['&', '<', '>', '=', '\'']),
         ascii,
         form.replace('+', "%20"),
         form,
-        url,
+        url(percent_encoding::NON_ALPHANUMERIC),
+        url(COMPONENT),
         html.replace('\'', "&#39;"),
         html.replace('\'', "&#x27;"),
         html,
     ]
 }
+
+/// What JavaScript's `encodeURIComponent` escapes.
+const COMPONENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 
 /// As JSON of ASCII alone writes it.
 fn utf16(c: char) -> String {
@@ -164,11 +184,19 @@ mod tests {
             r#"{"secret":" pa\"ss&w<\u00f6>/d "}"#,
             "secret=+pa%22ss%26w%3C%C3%B6%3E%2Fd+&x",
             "secret=%20pa%22ss%26w%3c%c3%b6%3e%2fd%20&x",
+            r#"{"secret":" pa\"ss\u0026w\u003c\u00f6\u003e/d "}"#,
+            r#"{"secret":" pa\"ss&w<\u00f6>\/d "}"#,
             "<b> pa&quot;ss&amp;w&lt;ö&gt;/d </b>",
         ] {
             let scrubbed = scrub(quoted.to_owned(), [&secret]);
             assert!(scrubbed.contains("[secret]") && !scrubbed.contains("pa"), "{quoted} {scrubbed}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_as_javascript_writes_it_in_a_url() {
+        let secret = Secret::from("pa ss!(w)'~");
+        assert_eq!(scrub("?password=pa%20ss!(w)'~&x".to_owned(), [&secret]), "?password=[secret]&x");
     }
 
     #[test]
