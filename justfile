@@ -74,6 +74,10 @@ model:
 fuzz target="" seconds="60":
     FUZZ_TARGETS="{{ target }}" FUZZ_SECONDS="{{ seconds }}" bash .ci/run fuzz
 
+# Measures what the library costs beside a baseline of the same run; `just bench call` measures one thing of call, attach, crowd and pool.
+bench *names:
+    cargo bench --locked -p ledgerkey {{ if names == "" { "" } else { prepend("--bench ", names) } }}
+
 # Everything that has to hold before a change is taken.
 ci:
     bash .ci/run
