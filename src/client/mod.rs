@@ -65,22 +65,22 @@ impl<T> ResponseValue<T> {
         &self.headers
     }
 
-    fn new(inner: T, response: &Response) -> Self {
-        Self { inner, status: response.status, headers: response.headers.clone() }
+    fn new(inner: T, response: Response) -> Self {
+        Self { inner, status: response.status, headers: response.headers }
     }
 }
 
 #[doc(hidden)]
 impl<T: DeserializeOwned> ResponseValue<T> {
     pub async fn from_response(response: Response) -> Result<Self, Error> {
-        Ok(Self::new(response.decode()?, &response))
+        Ok(Self::new(response.decode()?, response))
     }
 }
 
 #[doc(hidden)]
 impl ResponseValue<()> {
     pub fn empty(response: Response) -> Self {
-        Self::new((), &response)
+        Self::new((), response)
     }
 }
 

@@ -171,10 +171,12 @@ impl Wire {
     /// Credentials go to this address and to no other, whatever a request was built for; and to the operation that it was built for: an empty
     /// id would turn the path of one thing into that of the whole collection.
     pub(super) fn check_target(&self, operation: &Operation, target: &Url) -> Result<(), Error> {
-        let mut segments = operation.path.rsplit('/').zip(target.path().rsplit('/'));
-        if let Some((name, _)) = segments.find(|(name, segment)| name.starts_with('{') && segment.is_empty()) {
-            let name = name.trim_matches(['{', '}']);
-            return Err(Error::config(format!("{}: the parameter {name} is empty", operation.id)));
+        if operation.path.contains('{') {
+            let mut segments = operation.path.rsplit('/').zip(target.path().rsplit('/'));
+            if let Some((name, _)) = segments.find(|(name, segment)| name.starts_with('{') && segment.is_empty()) {
+                let name = name.trim_matches(['{', '}']);
+                return Err(Error::config(format!("{}: the parameter {name} is empty", operation.id)));
+            }
         }
         let same = target.scheme() == self.url.scheme()
             && target.host_str() == self.url.host_str()
