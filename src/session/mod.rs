@@ -4,6 +4,7 @@
 //! whoever finds none starts one sign-in for all, on a task of its own: a caller who gives up strands nobody, and a sign-in that was
 //! sent is never sent a second time because its first caller went away.
 
+pub(crate) mod away;
 pub mod clock;
 pub mod company;
 pub mod file;
