@@ -87,24 +87,40 @@ impl Guard {
             }
             drop(lease);
             let _turn = self.switching.lock().await;
-            if !self.is_in(company) {
-                let _alone = self.running.write().await;
-                let Some(fleet) = &self.fleet else {
-                    self.switch(company, operation).await?;
-                    continue;
-                };
-                let user = format!("{}|{}", self.connection.base(), self.user().await?);
-                if fleet.enter(&user, company).await? {
+            if self.is_in(company) {
+                continue;
+            }
+            let alone = self.running.clone().write_owned().await;
+            match &self.fleet {
+                None => self.switch(company, operation).await?,
+                Some(fleet) => {
+                    let user = format!("{}|{}", self.connection.base(), self.user().await?);
+                    if !fleet.enter(&user, company).await? {
+                        continue;
+                    }
                     self.follow(company, operation).await?;
+                    if fleet.is_lost() {
+                        continue;
+                    }
                 }
             }
+            // Whoever the company was taken for is in, however much others want it by now: if it had to come again, two processes at a
+            // slow Bezala would take the company from each other for ever. Bezala has just said that it is selected.
+            return Ok(alone.downgrade());
         }
     }
 
     /// Whether a call that has entered may leave now.
     pub(super) async fn check(&self, company: i64, operation: &'static Operation, again: bool) -> Result<(), Error> {
-        self.fleet.as_ref().map_or(Ok(()), |fleet| fleet.check(operation))?;
-        if again && operation.method != "GET" { self.confirm(company, operation).await } else { Ok(()) }
+        let lost = self.fleet.as_ref().filter(|fleet| fleet.is_lost());
+        if let Some(fleet) = lost {
+            fleet.read_only(operation)?;
+        }
+        // A read goes on without the lock, as it does where the lock is away: in the company that it is for, or not at all.
+        if lost.is_some() || (again && operation.method != "GET") {
+            self.confirm(company, operation).await?;
+        }
+        Ok(())
     }
 
     fn is_in(&self, company: i64) -> bool {
