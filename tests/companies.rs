@@ -15,7 +15,7 @@ use std::time::Duration;
 use ledgerkey::bezala::{self, Bezala, InCompany};
 use ledgerkey::client::dynamic::Arguments;
 use ledgerkey::client::{ClientInfo as _, Settings};
-use ledgerkey::Error;
+use ledgerkey::{Error, Secret};
 use ledgerkey_sandbox::{Fault, Sandbox};
 use lock::Table;
 use serde_json::{Value, json};
@@ -171,6 +171,43 @@ async fn a_read_whose_lease_is_lost_goes_on_only_where_it_belongs() {
         let company = bezala.user(settings).company(7);
         assert_eq!(kind(read(&company).await), expected);
         assert_eq!(bezala.served(READ), served);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_values_of_one_user_keep_out_of_each_others_company() {
+    let stage = Stage::set(Sandbox::builder());
+    let bezala = Bezala::at(stage.sandbox.url(), stage.settings.clone()).unwrap();
+    let (email, sso) = (stage.get("BEZALA_EMAIL"), Secret::from(stage.get("BEZALA_SSO_TOKEN")));
+    let password = Secret::from(stage.get("BEZALA_PASSWORD"));
+    let ids = ["BEZALA_COMPANY_ID", "BEZALA_OTHER_COMPANY_ID"].map(|name| stage.get(name).parse::<i64>().unwrap());
+    // By two ways to sign in, and a clone.
+    let one = bezala.session(bezala::Password { email: email.clone(), password }).unwrap().company(ids[0]);
+    let two = bezala.clone().session(bezala::Google { email, access_token: sso }).unwrap().company(ids[1]);
+    let calls: Vec<_> = (0..100)
+        .map(|number| {
+            let (one, two) = (one.clone(), two.clone());
+            tokio::spawn(async move {
+                match number % 4 {
+                    0 => write(&one).await,
+                    1 => cost_center(&two, number).await,
+                    2 => read(&one).await,
+                    _ => call(&two, &bezala::api::operations::LIST_COST_CENTERS, None).await,
+                }
+            })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    for (operations, company) in
+        [(["createAccount", "listAccounts"], ids[0]), (["createCostCenter", "listCostCenters"], ids[1])]
+    {
+        for operation in operations {
+            let log = stage.log(operation);
+            assert_eq!(log.len(), 25, "{operation}");
+            assert!(log.iter().all(|served| served.company == Some(company)), "{operation}: {log:?}");
+        }
     }
 }
 
