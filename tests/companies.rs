@@ -154,6 +154,35 @@ async fn nothing_is_written_where_bezala_does_not_say_which_company_is_selected(
 }
 
 #[tokio::test]
+async fn a_switch_by_the_generated_call_is_one_that_the_guard_knows_of() {
+    let bezala = Scripted::start(|_, _, _| None);
+    let user = bezala.user(settings(&RecordingClock::new()));
+    let company = user.company(7);
+    read(&company).await.unwrap();
+    let switch = async |client: bezala::api::Client| {
+        let arguments = Arguments::default().param("id", "2").param("company_id", "8");
+        client.inner().call(&bezala::api::operations::CHANGE_COMPANY, &arguments).await.map(drop)
+    };
+    switch(user.api()).await.unwrap();
+    assert_eq!(bezala.selected.load(Ordering::SeqCst), 8);
+    read(&company).await.unwrap();
+    assert_eq!(bezala.served(READ), [7, 7]);
+    // What tells the company runs in it, too.
+    switch(user.api()).await.unwrap();
+    call(&company, &bezala::api::operations::GET_HOME, None).await.unwrap();
+    assert_eq!(bezala.served("GET /api/home"), [7]);
+    // A client of one company does not leave it, and where processes share a lock nobody switches past it.
+    let requests = bezala.vendor.received().len();
+    assert_eq!(kind(switch(company.api()).await), "config");
+    assert_eq!(kind(switch(user.companies().company(7).api()).await), "config");
+    assert_eq!(bezala.vendor.received().len(), requests);
+    let mut sharing = settings(&RecordingClock::new());
+    sharing.companies = Some(Arc::new(Table::default()));
+    assert_eq!(kind(switch(bezala.user(sharing).api()).await), "config");
+    assert_eq!(bezala.selected.load(Ordering::SeqCst), 7);
+}
+
+#[tokio::test]
 async fn a_read_whose_lease_is_lost_goes_on_only_where_it_belongs() {
     for (switched, expected, served) in [(true, "wrong-company", &[7][..]), (false, "ok", &[7, 7])] {
         let table = Table::default();

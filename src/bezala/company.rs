@@ -63,6 +63,11 @@ impl Guard {
         company: i64,
         operation: &'static Operation,
     ) -> Result<OwnedRwLockReadGuard<()>, Error> {
+        if is_switch(operation) {
+            let words =
+                "this client's calls run in one company: take another's with `company`, which switches where it has to";
+            return Err(Error::config(format!("{}: {words}", operation.id)));
+        }
         let selection = self.selection().await?;
         loop {
             let lease = selection.running.clone().read_owned().await;
@@ -101,6 +106,22 @@ impl Guard {
             // slow Bezala would take the company from each other for ever. Bezala has just said that it is selected.
             return Ok(alone.downgrade());
         }
+    }
+
+    /// Waits for a call that runs in whichever company is selected.
+    async fn enter_any(&self, operation: &'static Operation) -> Result<Lease, Error> {
+        let selection = self.selection().await?;
+        let running = selection.running.clone();
+        if !is_switch(operation) {
+            return Ok(Lease::new(running.read_owned().await));
+        }
+        if selection.fleet.is_some() {
+            let words = "processes share a lock on the company, so that it is switched by `company` alone";
+            return Err(Error::config(format!("{}: {words}", operation.id)));
+        }
+        let alone = running.write_owned().await;
+        selection.current.store(UNKNOWN, Ordering::Release);
+        Ok(Lease::new(alone))
     }
 
     /// Whether a call that has entered may leave now.
@@ -215,6 +236,10 @@ impl Selection {
     }
 }
 
+fn is_switch(operation: &Operation) -> bool {
+    api::API.company.as_ref().is_some_and(|company| company.switch == operation.id)
+}
+
 /// The gate of calls that name their company.
 struct OneCompany {
     guard: Arc<Guard>,
@@ -235,7 +260,7 @@ impl Gate for OneCompany {
 pub(super) struct AnyCompany(pub(super) Arc<Guard>);
 
 impl Gate for AnyCompany {
-    fn enter(&self, _: &'static Operation) -> Pending<'_, Lease> {
-        Box::pin(async move { Ok(Lease::new(self.0.selection().await?.running.clone().read_owned().await)) })
+    fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease> {
+        Box::pin(self.0.enter_any(operation))
     }
 }

@@ -121,7 +121,8 @@ impl Access {
     }
 
     /// Calls that run in whichever company is selected: for a user who is a member of one only. They never run beside a switch of
-    /// this process, and they do not ask before they write.
+    /// this process, and they do not ask before they write. To call `changeCompany` is a switch like any other: it waits for the calls under
+    /// way, and those after it find out what is selected. Where processes share [`Settings::companies`] it is refused as `config`.
     pub fn api(&self) -> api::Client {
         api::Client::new(self.connection.with_gate(Arc::new(AnyCompany(self.guard.clone()))))
     }
