@@ -12,9 +12,9 @@ use tokio::task::AbortHandle;
 
 use super::holds::{Hold, Holds, Kind};
 use super::link::Link;
-use super::{key, token};
+use super::key;
 use crate::session::company::{CompanyLease, CompanyLock, Standing};
-use crate::session::store::Storing;
+use crate::session::store::{Storing, random_id};
 
 pub(super) struct RedisCompanies {
     link: Arc<Link>,
@@ -32,7 +32,7 @@ impl CompanyLock for RedisCompanies {
         Box::pin(async move {
             let running = key("company", user);
             let keys = [running.clone(), format!("{running}:at"), format!("{running}:line"), format!("{running}:seen")];
-            let hold = self.holds.hold(token(), Kind::Company(keys.clone(), company));
+            let hold = self.holds.hold(random_id(), Kind::Company(keys.clone(), company));
             let (company, lasts, seen) =
                 (company.to_string(), HOLDS.as_millis().to_string(), BELIEVED.as_millis().to_string());
             let arguments = [hold.token(), &company, &lasts, &seen];

@@ -176,7 +176,7 @@ async fn free(link: &Link, freed: &[Arc<Held>]) -> Result<(), StoreError> {
     if keys.is_empty() { Ok(()) } else { link.run::<i64>(&PLACES_FREE, &keys, &tokens).await.map(drop) }
 }
 
-/// A place of a process that died is free again after so long.
+/// How long a dead process keeps a place.
 pub(super) const PLACE_HOLDS: Duration = Duration::from_secs(60);
 const PLACES_KEPT_UP: Duration = Duration::from_secs(20);
 const MOST_AT_ONCE: usize = 256;
