@@ -1,11 +1,14 @@
 //! What this process holds in Redis: one task keeps it up, and gives back what was dropped, so that dropping never waits.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::Script;
+use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Interval;
 
 use super::link::Link;
 use crate::session::store::StoreError;
@@ -106,15 +109,7 @@ async fn keep(link: Arc<Link>, mut notes: mpsc::UnboundedReceiver<Note>) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut batch = Vec::new();
     loop {
-        let received = {
-            use futures_util::future::{Either, select};
-            let (tick, received) = (tick.tick(), notes.recv_many(&mut batch, MOST_AT_ONCE));
-            match select(std::pin::pin!(received), std::pin::pin!(tick)).await {
-                Either::Left((received, _)) => Some(received),
-                Either::Right(_) => None,
-            }
-        };
-        match received {
+        match next(&mut tick, &mut notes, &mut batch).await {
             // Nobody is left who could hold anything.
             Some(0) => return,
             Some(_) => {
@@ -161,6 +156,15 @@ async fn keep(link: Arc<Link>, mut notes: mpsc::UnboundedReceiver<Note>) {
 async fn free(link: &Link, freed: &[Arc<Held>]) -> Result<(), StoreError> {
     let (mut keys, mut tokens) = (Vec::new(), Vec::new());
     for hold in freed {
+/// How many notes were received, or `None` where it is time to keep up what is held. That goes first: a process that is always busy has notes
+/// at all times.
+async fn next(tick: &mut Interval, notes: &mut mpsc::UnboundedReceiver<Note>, batch: &mut Vec<Note>) -> Option<usize> {
+    match select(pin!(tick.tick()), pin!(notes.recv_many(batch, MOST_AT_ONCE))).await {
+        Either::Left(_) => None,
+        Either::Right((received, _)) => Some(received),
+    }
+}
+
         let token = hold.token.as_str();
         match &hold.kind {
             Kind::Places(places) => {
@@ -185,3 +189,22 @@ static PLACES_KEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!
 static PLACES_FREE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/places_free.lua")));
 static TURN_FREE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/turn_free.lua")));
 static COMPANY_LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/company_leave.lua")));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_of_notes_does_not_keep_what_is_held_from_being_kept_up() {
+        let (sender, mut notes) = mpsc::unbounded_channel();
+        let mut tick = tokio::time::interval(Duration::from_millis(1));
+        let mut kept_up = 0;
+        for _ in 0..50 {
+            let held = Arc::new(Held { token: String::new(), kind: Kind::Places(Vec::new()) });
+            assert!(sender.send(Note::Freed(held)).is_ok());
+            kept_up += u32::from(next(&mut tick, &mut notes, &mut Vec::new()).await.is_none());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert!(kept_up > 10, "{kept_up}");
+    }
+}
