@@ -12,7 +12,7 @@ use ledgerkey::session::store::{FORMAT, Identity, Record, StoreError};
 use ledgerkey::table::Quota;
 use ledgerkey_sandbox::{Fault, Revoke, Sandbox};
 
-use self::support_redis::{Answer, Process, Server, all, until, worker};
+use self::support_redis::{Answer, Process, Proxy, Server, all, until, worker};
 
 /// Not a test, but what a process of a fleet runs.
 #[test]
@@ -227,6 +227,23 @@ async fn a_budget_takes_all_or_nothing_and_gives_places_back() {
     one.close(&claims[2], Duration::from_secs(7)).await.unwrap();
     let wait = take(&*two).await.unwrap_err();
     assert!(wait > Duration::from_secs(6) && wait <= Duration::from_secs(7), "{wait:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_whose_grant_was_lost_on_the_way_is_given_back() {
+    let server = Server::start();
+    let proxy = Proxy::start(&server);
+    let redis = Redis::connect(&proxy.url()).unwrap();
+    let budget = redis.budget();
+    let claim = |key: &str, quota| Claim { key: key.into(), quota };
+    // The script is known to Redis from now on, and its next answer is the grant.
+    drop(budget.take(&[claim("other", Quota::AtOnce(1))]).await.unwrap());
+    redis.close().await;
+    proxy.swallow_an_answer();
+    let window = Quota::Within { most: 1, per: Duration::from_secs(60), clock: false };
+    let taken = budget.take(&[claim("places", Quota::AtOnce(1)), claim("window", window)]).await.unwrap();
+    assert!(matches!(taken, Taken::Wait(_)), "sent again, it finds the window full of its own first try");
+    until("the place is free", Duration::from_secs(5), || server.keys().len() == 1).await;
 }
 
 fn identity() -> Identity {

@@ -44,7 +44,6 @@ struct Held {
 pub(super) struct Hold {
     held: Arc<Held>,
     task: mpsc::UnboundedSender<Note>,
-    armed: bool,
 }
 
 impl Holds {
@@ -54,7 +53,13 @@ impl Holds {
 
     /// Made before it is asked for: what Redis gives to a caller who has gone away is given back like the rest.
     pub(super) fn hold(&self, token: String, kind: Kind) -> Hold {
-        Hold { held: Arc::new(Held { token, kind }), task: self.task(), armed: true }
+        Hold { held: Arc::new(Held { token, kind }), task: self.task() }
+    }
+
+    pub(super) fn tell_before_freeing(&self, company: &Arc<Standings>) {
+        let mut companies = self.companies.lock().unwrap_or_else(PoisonError::into_inner);
+        companies.retain(|company| company.strong_count() > 0);
+        companies.push(Arc::downgrade(company));
     }
 
     pub(super) async fn free_all(&self) {
@@ -88,18 +93,11 @@ impl Hold {
     pub(super) fn keep(&self) {
         let _ = self.task.send(Note::Kept(self.held.clone()));
     }
-
-    /// It was not given: there is nothing to give back.
-    pub(super) fn disarm(mut self) {
-        self.armed = false;
-    }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if self.armed {
-            let _ = self.task.send(Note::Freed(self.held.clone()));
-        }
+        let _ = self.task.send(Note::Freed(self.held.clone()));
     }
 }
 
