@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use ::redis::Script;
@@ -10,12 +10,15 @@ use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Interval;
 
+use super::company::Standings;
 use super::link::Link;
 use crate::session::store::StoreError;
 
 pub(super) struct Holds {
     link: Arc<Link>,
     task: Mutex<Option<mpsc::UnboundedSender<Note>>>,
+    /// The leases on companies, which have to be known as lost before another process can have them.
+    companies: Mutex<Vec<Weak<Standings>>>,
 }
 
 /// What can be given back.
@@ -48,7 +51,7 @@ pub(super) struct Hold {
 
 impl Holds {
     pub(super) fn new(link: Arc<Link>) -> Self {
-        Self { link, task: Mutex::default() }
+        Self { link, task: Mutex::default(), companies: Mutex::default() }
     }
 
     /// Made before it is asked for: what Redis gives to a caller who has gone away is given back like the rest.
@@ -63,6 +66,8 @@ impl Holds {
     }
 
     pub(super) async fn free_all(&self) {
+        let companies = std::mem::take(&mut *self.companies.lock().unwrap_or_else(PoisonError::into_inner));
+        companies.iter().filter_map(Weak::upgrade).for_each(|company| company.lose());
         let (done, told) = oneshot::channel();
         if self.task().send(Note::FreeAll(done)).is_ok() {
             let _ = tokio::time::timeout(Duration::from_secs(2), told).await;
@@ -151,9 +156,6 @@ async fn keep(link: Arc<Link>, mut notes: mpsc::UnboundedReceiver<Note>) {
     }
 }
 
-async fn free(link: &Link, freed: &[Arc<Held>]) -> Result<(), StoreError> {
-    let (mut keys, mut tokens) = (Vec::new(), Vec::new());
-    for hold in freed {
 /// How many notes were received, or `None` where it is time to keep up what is held. That goes first: a process that is always busy has notes
 /// at all times.
 async fn next(tick: &mut Interval, notes: &mut mpsc::UnboundedReceiver<Note>, batch: &mut Vec<Note>) -> Option<usize> {
@@ -163,6 +165,9 @@ async fn next(tick: &mut Interval, notes: &mut mpsc::UnboundedReceiver<Note>, ba
     }
 }
 
+async fn free(link: &Link, freed: &[Arc<Held>]) -> Result<(), StoreError> {
+    let (mut keys, mut tokens) = (Vec::new(), Vec::new());
+    for hold in freed {
         let token = hold.token.as_str();
         match &hold.kind {
             Kind::Places(places) => {

@@ -22,7 +22,7 @@
 //! | `turn:…` | who is signing in: a random token | 30 s, kept up while it goes on |
 //! | `budget:…` | counts of calls, and random tokens of those under way | the limit's window; 60 s for those under way, kept up |
 //! | `budget:…:closed` | the vendor's word that a limit is spent | as long as it said, a window at most |
-//! | `company:…` | the id of the company that a Bezala user's calls run in; random tokens of the processes that run there or wait | 10 s, kept up |
+//! | `company:…` | the id of the company that a Bezala user's calls run in; random tokens of the processes that run there or wait | 20 s, kept up |
 //!
 //! No password, no token of the user's, no developer key is ever sent to Redis. Sessions are, and not encrypted: whoever can read this
 //! Redis can use them until they idle out. The connection has no TLS; keep it within the machine or a network that is yours.
@@ -118,7 +118,8 @@ impl Redis {
     }
 
     /// Gives back everything that is held, and waits until Redis knows, two seconds at most: for the end of a process whose calls
-    /// are over. Calls that still run lose their places; a write in a Bezala company is refused from then on until the company is entered anew.
+    /// are over. Calls that still run lose their places. Leases on Bezala's companies are lost before Redis hears of it, so that no write
+    /// leaves from then on until the company is entered anew.
     pub async fn close(&self) {
         self.holds.free_all().await;
     }
