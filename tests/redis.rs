@@ -2,6 +2,8 @@
 #![cfg(feature = "redis-tests")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
+#[path = "redis/company.rs"]
+mod company;
 mod support_redis;
 
 use std::time::{Duration, Instant};
@@ -12,7 +14,7 @@ use ledgerkey::session::store::{FORMAT, Identity, Record, StoreError};
 use ledgerkey::table::Quota;
 use ledgerkey_sandbox::{Fault, Revoke, Sandbox};
 
-use self::support_redis::{Answer, Process, Server, all, until, worker};
+use self::support_redis::{Answer, Process, Proxy, Server, all, until, worker};
 
 /// Not a test, but what a process of a fleet runs.
 #[test]
@@ -143,51 +145,6 @@ fn sixty_a_minute_over_two_processes() {
     assert_eq!(sandbox.log().iter().filter(|served| served.status == Some(429)).count(), 0);
 }
 
-#[test]
-fn two_processes_write_in_two_companies_and_none_in_the_wrong_one() {
-    let (server, sandbox) = (Server::start(), sandbox());
-    let companies = ["BEZALA_COMPANY_ID", "BEZALA_OTHER_COMPANY_ID"].map(|name| sandbox.credentials()[name].clone());
-    let mut processes = fleet(&server, &sandbox, 2);
-    for _ in 0..4 {
-        processes.iter_mut().zip(&companies).zip([12, 18]).for_each(|((process, company), calls)| {
-            process.order(&format!("write {company} {calls}"));
-        });
-        for (process, calls) in processes.iter_mut().zip([12, 18]) {
-            let told = process.told();
-            assert_eq!((told.ok, told.warnings.len()), (calls, 0), "{told:?}");
-        }
-    }
-    for (company, writes) in companies.iter().zip([32, 48]) {
-        let company: i64 = company.parse().unwrap();
-        let log = sandbox.log();
-        let written = log.iter().filter(|served| served.operation == "createCostCenter" && served.acted);
-        assert_eq!(written.filter(|served| served.company == Some(company)).count(), writes);
-    }
-    assert_eq!(sandbox.sign_ins(), 1);
-}
-
-#[test]
-fn without_redis_nothing_is_written_and_reads_go_on_where_they_are() {
-    let (mut server, sandbox) = (Server::start(), sandbox());
-    let companies = ["BEZALA_COMPANY_ID", "BEZALA_OTHER_COMPANY_ID"].map(|name| sandbox.credentials()[name].clone());
-    let mut process = Process::start(&server, &sandbox);
-    assert_eq!(process.run(&format!("write {} 2", companies[0])).ok, 2);
-    server.stop();
-    std::thread::sleep(Duration::from_secs(7));
-    let acted = sandbox.acted("createCostCenter");
-    let told = process.run(&format!("write {} 2", companies[0]));
-    assert_eq!(told.failed.get("store"), Some(&2), "{told:?}");
-    let told = process.run(&format!("read {} 3", companies[0]));
-    assert_eq!(told.ok, 3, "{told:?}");
-    let told = process.run(&format!("read {} 3", companies[1]));
-    assert_eq!(told.failed.get("wrong-company"), Some(&3), "{told:?}");
-    assert_eq!(sandbox.acted("createCostCenter"), acted);
-    server.run();
-    std::thread::sleep(Duration::from_millis(1500));
-    let told = process.run(&format!("write {} 2", companies[1]));
-    assert_eq!(told.ok, 2, "{told:?}");
-}
-
 fn claims() -> [Claim; 3] {
     let claim = |key: &str, quota| Claim { key: key.into(), quota };
     let minute = Duration::from_secs(60);
@@ -227,6 +184,23 @@ async fn a_budget_takes_all_or_nothing_and_gives_places_back() {
     one.close(&claims[2], Duration::from_secs(7)).await.unwrap();
     let wait = take(&*two).await.unwrap_err();
     assert!(wait > Duration::from_secs(6) && wait <= Duration::from_secs(7), "{wait:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_whose_grant_was_lost_on_the_way_is_given_back() {
+    let server = Server::start();
+    let proxy = Proxy::start(&server);
+    let redis = Redis::connect(&proxy.url()).unwrap();
+    let budget = redis.budget();
+    let claim = |key: &str, quota| Claim { key: key.into(), quota };
+    // The script is known to Redis from now on, and its next answer is the grant.
+    drop(budget.take(&[claim("other", Quota::AtOnce(1))]).await.unwrap());
+    redis.close().await;
+    proxy.swallow_an_answer();
+    let window = Quota::Within { most: 1, per: Duration::from_secs(60), clock: false };
+    let taken = budget.take(&[claim("places", Quota::AtOnce(1)), claim("window", window)]).await.unwrap();
+    assert!(matches!(taken, Taken::Wait(_)), "sent again, it finds the window full of its own first try");
+    until("the place is free", Duration::from_secs(5), || server.keys().len() == 1).await;
 }
 
 fn identity() -> Identity {
@@ -329,30 +303,4 @@ async fn a_redis_that_is_not_there_costs_little() {
         assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
         assert!(!format!("{error} {error:?} {redis:?} {store:?} {:?}", redis.budget()).contains("CANARY"));
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_company_that_is_waited_for_is_not_overtaken() {
-    let server = Server::start();
-    let fleet: Vec<Redis> = (0..3).map(|_| Redis::connect(&server.url()).unwrap()).collect();
-    let locks: Vec<_> = fleet.iter().map(Redis::companies).collect();
-    let one = locks[0].enter("user", 1).await.unwrap();
-    let also = locks[1].enter("user", 1).await.unwrap();
-    let lock = locks[2].clone();
-    let mut other = tokio::spawn(async move { lock.enter("user", 2).await.unwrap() });
-    tokio::time::timeout(Duration::from_secs(2), one.changed()).await.expect("told that it is wanted");
-    assert_eq!(one.standing(), ledgerkey::session::company::Standing::Wanted);
-    let newcomer = tokio::time::timeout(Duration::from_millis(500), locks[1].enter("user", 1)).await;
-    assert!(newcomer.is_err(), "a newcomer does not overtake");
-    one.leave();
-    assert!(tokio::time::timeout(Duration::from_millis(500), &mut other).await.is_err(), "one still runs");
-    drop(also);
-    let two = tokio::time::timeout(Duration::from_secs(3), other).await.unwrap().unwrap();
-    assert!(tokio::time::timeout(Duration::from_millis(300), locks[0].enter("user", 1)).await.is_err());
-    fleet[2].close().await;
-    tokio::time::timeout(Duration::from_secs(3), locks[0].enter("user", 1)).await.unwrap().unwrap();
-    until("the lost lease is known to be", Duration::from_secs(2), || {
-        two.standing() == ledgerkey::session::company::Standing::Lost
-    })
-    .await;
 }

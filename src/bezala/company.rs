@@ -4,18 +4,18 @@
 //! its calls are done; and from then on newcomers for the current one queue behind it, so that nobody waits for ever. Where the
 //! processes of a fleet share a lock, this one's turn there is taken and given back behind the guard, in [`fleet`](super::fleet).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
-use tokio::sync::{Mutex, OwnedRwLockReadGuard, RwLock};
+use tokio::sync::OwnedRwLockReadGuard;
 
-use super::api;
 use super::fleet::Fleet;
+use super::users::{Selection, UNKNOWN};
+use super::{Bezala, api};
 use crate::client::dynamic::Arguments;
 use crate::client::{Connection, Gate, Lease};
 use crate::error::Error;
-use crate::session::company::CompanyLock;
 use crate::session::grant::Pending;
 use crate::table::Operation;
 
@@ -41,28 +41,20 @@ impl InCompany {
     }
 }
 
-/// Stands for "not known"; Bezala's ids are positive.
-const UNKNOWN: i64 = 0;
-
-/// Which company is selected, as far as this process knows, and who is running in it.
+/// One [`Access`](super::Access)'s view of its user's company: it asks and switches by a session of its own, and goes by what all have
+/// in common.
 #[derive(Debug)]
 pub(super) struct Guard {
     /// The connection without a gate: the guard's own calls must not wait for themselves.
     connection: Connection,
-    /// Held for reading by every call under way, for writing by a switch. tokio's is fair: who waits to write is not overtaken.
-    running: Arc<RwLock<()>>,
-    /// One switch at a time is prepared, so that a hundred callers for one company switch once.
-    switching: Mutex<()>,
-    current: AtomicI64,
-    /// This process among others; `None` where it keeps order for itself alone.
-    fleet: Option<Fleet>,
+    bezala: Bezala,
+    /// Found by the user's id, which the sign-in tells.
+    selection: OnceLock<Arc<Selection>>,
 }
 
 impl Guard {
-    pub(super) fn new(connection: Connection, companies: Option<Arc<dyn CompanyLock>>) -> Self {
-        let (running, current) = (Arc::default(), AtomicI64::new(UNKNOWN));
-        let fleet = companies.map(|lock| Fleet::new(lock, connection.clock().clone(), Arc::clone(&running)));
-        Self { connection, running, switching: Mutex::default(), current, fleet }
+    pub(super) fn new(connection: Connection, bezala: &Bezala) -> Self {
+        Self { connection, bezala: bezala.clone(), selection: OnceLock::new() }
     }
 
     /// Waits until calls run in `company`, and keeps it so while the lease is held.
@@ -71,51 +63,105 @@ impl Guard {
         company: i64,
         operation: &'static Operation,
     ) -> Result<OwnedRwLockReadGuard<()>, Error> {
+        if is_switch(operation) {
+            let words =
+                "this client's calls run in one company: take another's with `company`, which switches where it has to";
+            return Err(Error::config(format!("{}: {words}", operation.id)));
+        }
+        let selection = self.selection().await?;
         loop {
-            let lease = self.running.clone().read_owned().await;
-            if self.is_in(company) {
+            let lease = selection.running.clone().read_owned().await;
+            if selection.is_in(company) {
                 if operation.method != "GET" {
                     self.confirm(company, operation).await?;
                 }
                 return Ok(lease);
             }
-            if let Some(fleet) = self.fleet.as_ref().filter(|fleet| fleet.is_away()) {
+            if let Some(fleet) = selection.fleet.as_ref().filter(|fleet| fleet.is_away()) {
                 // Without the lock nothing is switched and nothing written. A read may go on where it belongs already.
                 fleet.read_only(operation)?;
                 self.confirm(company, operation).await?;
                 return Ok(lease);
             }
             drop(lease);
-            let _turn = self.switching.lock().await;
-            if !self.is_in(company) {
-                let _alone = self.running.write().await;
-                let Some(fleet) = &self.fleet else {
-                    self.switch(company, operation).await?;
-                    continue;
-                };
-                let user = format!("{}|{}", self.connection.base(), self.user().await?);
-                if fleet.enter(&user, company).await? {
+            let _turn = selection.switching.lock().await;
+            if selection.is_in(company) {
+                continue;
+            }
+            let alone = selection.running.clone().write_owned().await;
+            match &selection.fleet {
+                None => self.switch(company, operation).await?,
+                Some(fleet) => {
+                    let user = format!("{}|{}", self.connection.base(), self.user().await?);
+                    if !fleet.enter(&user, company).await? {
+                        continue;
+                    }
                     self.follow(company, operation).await?;
+                    if fleet.is_lost() {
+                        continue;
+                    }
                 }
             }
+            // Whoever the company was taken for is in, however much others want it by now: if it had to come again, two processes at a
+            // slow Bezala would take the company from each other for ever. Bezala has just said that it is selected.
+            return Ok(alone.downgrade());
         }
+    }
+
+    /// Waits for a call that runs in whichever company is selected.
+    async fn enter_any(&self, operation: &'static Operation) -> Result<Lease, Error> {
+        let selection = self.selection().await?;
+        let running = selection.running.clone();
+        if !is_switch(operation) {
+            return Ok(Lease::new(running.read_owned().await));
+        }
+        if selection.fleet.is_some() {
+            let words = "processes share a lock on the company, so that it is switched by `company` alone";
+            return Err(Error::config(format!("{}: {words}", operation.id)));
+        }
+        let alone = running.write_owned().await;
+        selection.current.store(UNKNOWN, Ordering::Release);
+        Ok(Lease::new(alone))
     }
 
     /// Whether a call that has entered may leave now.
     pub(super) async fn check(&self, company: i64, operation: &'static Operation, again: bool) -> Result<(), Error> {
-        self.fleet.as_ref().map_or(Ok(()), |fleet| fleet.check(operation))?;
-        if again && operation.method != "GET" { self.confirm(company, operation).await } else { Ok(()) }
+        let selection = self.selection().await?;
+        let lost = selection.fleet.as_ref().filter(|fleet| fleet.is_lost());
+        if let Some(fleet) = lost {
+            fleet.read_only(operation)?;
+        }
+        // A read goes on without the lock, as it does where the lock is away: in the company that it is for, or not at all.
+        if lost.is_some() || (again && operation.method != "GET") {
+            self.confirm(company, operation).await?;
+        }
+        Ok(())
     }
 
-    fn is_in(&self, company: i64) -> bool {
-        self.current.load(Ordering::Acquire) == company && self.fleet.as_ref().is_none_or(Fleet::is_open)
+    /// What is known of the user's company. A vendor that does not tell the user's id leaves each [`Access`](super::Access) to itself.
+    async fn selection(&self) -> Result<&Arc<Selection>, Error> {
+        if let Some(selection) = self.selection.get() {
+            return Ok(selection);
+        }
+        let user = self.user_if_told().await?;
+        let Bezala { wire, users } = &self.bezala;
+        Ok(self.selection.get_or_init(|| match user {
+            Some(user) => users.selection(user, wire),
+            None => Arc::new(Selection::new(wire)),
+        }))
+    }
+
+    fn note(&self, company: i64) {
+        if let Some(selection) = self.selection.get() {
+            selection.current.store(company, Ordering::Release);
+        }
     }
 
     /// Finds out what other processes have left selected, and switches if it is another company.
     async fn follow(&self, company: i64, operation: &'static Operation) -> Result<(), Error> {
-        self.current.store(UNKNOWN, Ordering::Release);
+        self.note(UNKNOWN);
         if self.selected().await? == Some(company) {
-            self.current.store(company, Ordering::Release);
+            self.note(company);
             return Ok(());
         }
         self.switch(company, operation).await
@@ -123,7 +169,7 @@ impl Guard {
 
     async fn switch(&self, company: i64, operation: &'static Operation) -> Result<(), Error> {
         // Until the switch is confirmed nothing is known: it may fail after Bezala acted on it.
-        self.current.store(UNKNOWN, Ordering::Release);
+        self.note(UNKNOWN);
         let user = self.user().await?;
         let arguments = Arguments::default().param("id", user.to_string()).param("company_id", company.to_string());
         self.connection.call(&api::operations::CHANGE_COMPANY, &arguments).await?;
@@ -132,7 +178,7 @@ impl Guard {
             return Err(Error::WrongCompany { operation: operation.id, expected: company, found });
         }
         tracing::info!(company, "switched");
-        self.current.store(company, Ordering::Release);
+        self.note(company);
         Ok(())
     }
 
@@ -143,7 +189,7 @@ impl Guard {
             return Ok(());
         }
         // Somebody else switched. The next call selects its company anew.
-        self.current.store(UNKNOWN, Ordering::Release);
+        self.note(UNKNOWN);
         Err(Error::WrongCompany { operation: operation.id, expected: company, found })
     }
 
@@ -169,16 +215,29 @@ impl Guard {
         Ok(answer.pointer(at).and_then(Value::as_i64))
     }
 
-    /// The user's id, which the sign-in told.
     async fn user(&self) -> Result<i64, Error> {
-        let session = self.connection.session().ok_or_else(|| Error::config("the guard has no session"))?;
-        let live = session.acquire().await?;
-        live.grant.user.as_deref().and_then(|user| user.parse().ok()).ok_or_else(|| Error::Decode {
+        self.user_if_told().await?.ok_or_else(|| Error::Decode {
             operation: "createToken",
             path: "user_id".into(),
             detail: "the answer carries no user id, which a switch of company needs".into(),
         })
     }
+
+    /// The user's id, as the sign-in told it.
+    async fn user_if_told(&self) -> Result<Option<i64>, Error> {
+        let session = self.connection.session().ok_or_else(|| Error::config("the guard has no session"))?;
+        Ok(session.acquire().await?.grant.user.as_deref().and_then(|user| user.parse().ok()))
+    }
+}
+
+impl Selection {
+    fn is_in(&self, company: i64) -> bool {
+        self.current.load(Ordering::Acquire) == company && self.fleet.as_ref().is_none_or(Fleet::is_open)
+    }
+}
+
+fn is_switch(operation: &Operation) -> bool {
+    api::API.company.as_ref().is_some_and(|company| company.switch == operation.id)
 }
 
 /// The gate of calls that name their company.
@@ -201,7 +260,7 @@ impl Gate for OneCompany {
 pub(super) struct AnyCompany(pub(super) Arc<Guard>);
 
 impl Gate for AnyCompany {
-    fn enter(&self, _: &'static Operation) -> Pending<'_, Lease> {
-        Box::pin(async move { Ok(Lease::new(self.0.running.clone().read_owned().await)) })
+    fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease> {
+        Box::pin(self.0.enter_any(operation))
     }
 }

@@ -126,7 +126,7 @@ fn open(
     let connection = Connection::new(bezala.wire.clone(), &API, &Account::default(), vec![secret]);
     let sign_in = OneCall::new(&connection, &API, way, email, None, Vec::new(), body)?;
     let session = connection.open(Arc::new(sign_in));
-    Ok(Access::new(&bezala.wire, &connection, session))
+    Ok(Access::new(bezala, &connection, session))
 }
 
 fn json<T: Serialize>(body: &T) -> Result<Value, Error> {

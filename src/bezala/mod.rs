@@ -20,6 +20,7 @@ mod companies;
 mod company;
 mod credentials;
 mod fleet;
+mod users;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub use self::companies::Companies;
 pub use self::company::InCompany;
 use self::company::{AnyCompany, Guard};
 pub use self::credentials::{Credential, Google, Microsoft, Okta, Password};
+use self::users::Users;
 use crate::client::{Connection, Settings, Wire};
 use crate::error::Error;
 use crate::session::Session;
@@ -49,10 +51,14 @@ pub mod api {
 /// The address of Bezala. No other environment is documented; a free company is the vendor's advice for testing.
 pub const PRODUCTION: &str = "https://app.bezala.com";
 
-/// Bezala at one address.
+/// Bezala at one address. Clones share the guards of their users' companies.
+///
+/// However many [`Access`] values one user has, by whichever ways to sign in, those of one `Bezala` keep out of each other's company. Two
+/// `Bezala` values do not know of each other: make one in a process, or let them share a lock as processes do, by [`Settings::companies`].
 #[derive(Debug, Clone)]
 pub struct Bezala {
     wire: Arc<Wire>,
+    users: Arc<Users>,
 }
 
 impl Bezala {
@@ -72,7 +78,7 @@ impl Bezala {
         // The specs' paths begin with `/api`, which some write as a part of the address.
         let address = address.trim().trim_end_matches('/');
         let address = address.strip_suffix("/api").unwrap_or(address);
-        Ok(Self { wire: Arc::new(Wire::new(address, settings)?) })
+        Ok(Self { wire: Arc::new(Wire::new(address, settings)?), users: Arc::default() })
     }
 
     /// Opens what a user may do. Nothing is sent yet: the first call signs in.
@@ -84,7 +90,7 @@ impl Bezala {
     }
 }
 
-/// A user's access. Clones share the session and the guard of the company.
+/// A user's access. Clones share the session; all that one [`Bezala`] has opened for the user share the guard of the company.
 #[derive(Debug, Clone)]
 pub struct Access {
     connection: Connection,
@@ -93,9 +99,9 @@ pub struct Access {
 }
 
 impl Access {
-    fn new(wire: &Wire, connection: &Connection, session: Session) -> Self {
+    fn new(bezala: &Bezala, connection: &Connection, session: Session) -> Self {
         let connection = connection.with_session(session.clone());
-        let guard = Arc::new(Guard::new(connection.clone(), wire.companies().cloned()));
+        let guard = Arc::new(Guard::new(connection.clone(), bezala));
         Self { connection, session, guard }
     }
 
@@ -115,7 +121,8 @@ impl Access {
     }
 
     /// Calls that run in whichever company is selected: for a user who is a member of one only. They never run beside a switch of
-    /// this process, and they do not ask before they write.
+    /// this process, and they do not ask before they write. To call `changeCompany` is a switch like any other: it waits for the calls under
+    /// way, and those after it find out what is selected. Where processes share [`Settings::companies`] it is refused as `config`.
     pub fn api(&self) -> api::Client {
         api::Client::new(self.connection.with_gate(Arc::new(AnyCompany(self.guard.clone()))))
     }

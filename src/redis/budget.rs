@@ -7,10 +7,10 @@ use std::time::Duration;
 use ::redis::Script;
 
 use super::holds::{Holds, Kind, PLACE_HOLDS};
+use super::key;
 use super::link::Link;
-use super::{key, token};
 use crate::client::{Claim, SharedBudget, Taken};
-use crate::session::store::{Lease, Storing};
+use crate::session::store::{Lease, Storing, random_id};
 use crate::table::Quota;
 
 pub(super) struct RedisBudget {
@@ -29,14 +29,14 @@ impl SharedBudget for RedisBudget {
         Box::pin(async move {
             let (mut keys, mut places) = (Vec::new(), Vec::new());
             let pause: u64 = rand::random_range(10..=40);
-            let mut arguments = vec![token(), PLACE_HOLDS.as_millis().to_string(), pause.to_string()];
+            let mut arguments = vec![random_id(), PLACE_HOLDS.as_millis().to_string(), pause.to_string()];
             for claim in claims {
                 let count = key("budget", &claim.key);
                 let (kind, most, per) = match claim.quota {
                     Quota::AtOnce(most) => ("places", most, Duration::ZERO),
                     Quota::Within { most, per, clock: true } => ("clock", most, per),
-                    // A call is counted when it is about to leave and arrives a little later, the first one maybe more so than the last:
-                    // a window of just the vendor's size would now and then be one too many.
+                    // We count a call when it leaves, the vendor when it arrives, and the first of a window may be longer on its way than
+                    // the last. A window of exactly the vendor's length would now and then let one call too many through.
                     Quota::Within { most, per, clock: false } => ("slide", most, per + ON_THE_WAY),
                 };
                 arguments.extend([kind.to_owned(), most.to_string(), per.as_millis().max(1).to_string()]);
@@ -48,7 +48,7 @@ impl SharedBudget for RedisBudget {
             let hold = self.holds.hold(arguments[0].clone(), Kind::Places(places));
             let wait: u64 = self.link.run(&TAKE, &keys, &arguments).await?;
             if wait > 0 {
-                hold.disarm();
+                // The hold is given back all the same: the script may have run twice, and have given a place the first time.
                 return Ok(Taken::Wait(Duration::from_millis(wait)));
             }
             hold.keep();
@@ -75,6 +75,7 @@ impl fmt::Debug for RedisBudget {
     }
 }
 
+/// How much later than the last call of a window its first one may arrive.
 const ON_THE_WAY: Duration = Duration::from_millis(250);
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/budget_take.lua")));

@@ -1,18 +1,24 @@
 //! What this process holds in Redis: one task keeps it up, and gives back what was dropped, so that dropping never waits.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use ::redis::Script;
+use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Interval;
 
+use super::company::Standings;
 use super::link::Link;
 use crate::session::store::StoreError;
 
 pub(super) struct Holds {
     link: Arc<Link>,
     task: Mutex<Option<mpsc::UnboundedSender<Note>>>,
+    /// The leases on companies, which have to be known as lost before another process can have them.
+    companies: Mutex<Vec<Weak<Standings>>>,
 }
 
 /// What can be given back.
@@ -41,20 +47,27 @@ struct Held {
 pub(super) struct Hold {
     held: Arc<Held>,
     task: mpsc::UnboundedSender<Note>,
-    armed: bool,
 }
 
 impl Holds {
     pub(super) fn new(link: Arc<Link>) -> Self {
-        Self { link, task: Mutex::default() }
+        Self { link, task: Mutex::default(), companies: Mutex::default() }
     }
 
     /// Made before it is asked for: what Redis gives to a caller who has gone away is given back like the rest.
     pub(super) fn hold(&self, token: String, kind: Kind) -> Hold {
-        Hold { held: Arc::new(Held { token, kind }), task: self.task(), armed: true }
+        Hold { held: Arc::new(Held { token, kind }), task: self.task() }
+    }
+
+    pub(super) fn tell_before_freeing(&self, company: &Arc<Standings>) {
+        let mut companies = self.companies.lock().unwrap_or_else(PoisonError::into_inner);
+        companies.retain(|company| company.strong_count() > 0);
+        companies.push(Arc::downgrade(company));
     }
 
     pub(super) async fn free_all(&self) {
+        let companies = std::mem::take(&mut *self.companies.lock().unwrap_or_else(PoisonError::into_inner));
+        companies.iter().filter_map(Weak::upgrade).for_each(|company| company.lose());
         let (done, told) = oneshot::channel();
         if self.task().send(Note::FreeAll(done)).is_ok() {
             let _ = tokio::time::timeout(Duration::from_secs(2), told).await;
@@ -85,18 +98,11 @@ impl Hold {
     pub(super) fn keep(&self) {
         let _ = self.task.send(Note::Kept(self.held.clone()));
     }
-
-    /// It was not given: there is nothing to give back.
-    pub(super) fn disarm(mut self) {
-        self.armed = false;
-    }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if self.armed {
-            let _ = self.task.send(Note::Freed(self.held.clone()));
-        }
+        let _ = self.task.send(Note::Freed(self.held.clone()));
     }
 }
 
@@ -106,15 +112,7 @@ async fn keep(link: Arc<Link>, mut notes: mpsc::UnboundedReceiver<Note>) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut batch = Vec::new();
     loop {
-        let received = {
-            use futures_util::future::{Either, select};
-            let (tick, received) = (tick.tick(), notes.recv_many(&mut batch, MOST_AT_ONCE));
-            match select(std::pin::pin!(received), std::pin::pin!(tick)).await {
-                Either::Left((received, _)) => Some(received),
-                Either::Right(_) => None,
-            }
-        };
-        match received {
+        match next(&mut tick, &mut notes, &mut batch).await {
             // Nobody is left who could hold anything.
             Some(0) => return,
             Some(_) => {
@@ -158,6 +156,15 @@ async fn keep(link: Arc<Link>, mut notes: mpsc::UnboundedReceiver<Note>) {
     }
 }
 
+/// How many notes were received, or `None` where it is time to keep up what is held. That goes first: a process that is always busy has notes
+/// at all times.
+async fn next(tick: &mut Interval, notes: &mut mpsc::UnboundedReceiver<Note>, batch: &mut Vec<Note>) -> Option<usize> {
+    match select(pin!(tick.tick()), pin!(notes.recv_many(batch, MOST_AT_ONCE))).await {
+        Either::Left(_) => None,
+        Either::Right((received, _)) => Some(received),
+    }
+}
+
 async fn free(link: &Link, freed: &[Arc<Held>]) -> Result<(), StoreError> {
     let (mut keys, mut tokens) = (Vec::new(), Vec::new());
     for hold in freed {
@@ -176,7 +183,7 @@ async fn free(link: &Link, freed: &[Arc<Held>]) -> Result<(), StoreError> {
     if keys.is_empty() { Ok(()) } else { link.run::<i64>(&PLACES_FREE, &keys, &tokens).await.map(drop) }
 }
 
-/// A place of a process that died is free again after so long.
+/// How long a dead process keeps a place.
 pub(super) const PLACE_HOLDS: Duration = Duration::from_secs(60);
 const PLACES_KEPT_UP: Duration = Duration::from_secs(20);
 const MOST_AT_ONCE: usize = 256;
@@ -185,3 +192,22 @@ static PLACES_KEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!
 static PLACES_FREE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/places_free.lua")));
 static TURN_FREE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/turn_free.lua")));
 static COMPANY_LEAVE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/company_leave.lua")));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_of_notes_does_not_keep_what_is_held_from_being_kept_up() {
+        let (sender, mut notes) = mpsc::unbounded_channel();
+        let mut tick = tokio::time::interval(Duration::from_millis(1));
+        let mut kept_up = 0;
+        for _ in 0..50 {
+            let held = Arc::new(Held { token: String::new(), kind: Kind::Places(Vec::new()) });
+            assert!(sender.send(Note::Freed(held)).is_ok());
+            kept_up += u32::from(next(&mut tick, &mut notes, &mut Vec::new()).await.is_none());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert!(kept_up > 10, "{kept_up}");
+    }
+}

@@ -1,4 +1,4 @@
-//! The connection: made when it is needed, made again when it breaks, and never waited for.
+//! The connection: made when it is needed, made again when it breaks, and waited for no more than briefly.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -59,7 +59,8 @@ impl Link {
         &self.place
     }
 
-    /// Runs a script. It may run twice where its first answer was lost; none of ours minds.
+    /// Runs a script. Where its first answer is lost it may run twice: ours give the same the second time, but for a window of the budget,
+    /// which then counts one call more than was made.
     pub(super) async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
@@ -155,10 +156,10 @@ fn is_broken(error: &RedisError) -> bool {
     error.is_io_error() || error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
 }
 
-/// For a connection, and for an answer. A script takes Redis well under a millisecond.
+/// For a connection, and again for an answer. A script takes Redis well under a millisecond.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// After a failure nothing is asked for so long: a Redis that is away costs each call nothing.
+/// Pause after a failure, in which nothing is asked: a Redis that is away must not slow every call down.
 const PAUSE: Duration = Duration::from_millis(500);
 
 const FORM: &str = "the address of Redis must be redis://HOST:PORT/DB";

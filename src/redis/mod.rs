@@ -22,7 +22,7 @@
 //! | `turn:…` | who is signing in: a random token | 30 s, kept up while it goes on |
 //! | `budget:…` | counts of calls, and random tokens of those under way | the limit's window; 60 s for those under way, kept up |
 //! | `budget:…:closed` | the vendor's word that a limit is spent | as long as it said, a window at most |
-//! | `company:…` | the id of the company that a Bezala user's calls run in; random tokens of the processes that run there or wait | 10 s, kept up |
+//! | `company:…` | the id of the company that a Bezala user's calls run in; random tokens of the processes that run there or wait | 20 s, kept up |
 //!
 //! No password, no token of the user's, no developer key is ever sent to Redis. Sessions are, and not encrypted: whoever can read this
 //! Redis can use them until they idle out. The connection has no TLS; keep it within the machine or a network that is yours.
@@ -33,10 +33,11 @@
 //! Redis 6 or newer, one server and not a cluster.
 //!
 //! # When Redis is away
-//! Nothing waits for it longer than a second, and for half a second after a failure nothing asks it at all. Sessions at hand are
-//! used on; a session that dies is made anew by each process for itself, at most once a minute; calls are counted by each process
-//! alone. Each of these is said once in the log. Calls in a Bezala company that only read go on while that company is selected; a
-//! write needs the lock on the company and comes back as `store`. What was held when Redis lost its memory is taken anew.
+//! Whoever asks it waits a second at most for the connection and a second for the answer, and both once more if the connection breaks;
+//! for half a second after a failure nothing asks it at all. Sessions at hand are used on; a session that dies is made anew by each
+//! process for itself, at most once a minute; calls are counted by each process alone. Each of these is said once in the log. Calls in a
+//! Bezala company that only read go on while that company is selected; a write needs the lock on the company and comes back as `store`.
+//! What was held when Redis lost its memory is taken anew.
 //!
 //! A refusal of the credentials is not shared: it would have to be bound to the password, and a fingerprint of a password can be
 //! guessed. Each process is refused once and remembers it, so a fleet of ten with a wrong password makes ten tries, one after the
@@ -65,7 +66,7 @@ use self::store::RedisStore;
 use crate::client::{Settings, SharedBudget};
 use crate::error::Error;
 use crate::session::company::CompanyLock;
-use crate::session::store::Store;
+use crate::session::store::{Store, hex};
 
 /// What a fleet shares: one Redis. Clones are the same connection.
 #[derive(Clone)]
@@ -117,7 +118,8 @@ impl Redis {
     }
 
     /// Gives back everything that is held, and waits until Redis knows, two seconds at most: for the end of a process whose calls
-    /// are over. Calls that still run lose their places; a write in a Bezala company is refused from then on until the company is entered anew.
+    /// are over. Calls that still run lose their places. Leases on Bezala's companies are lost before Redis hears of it, so that no write
+    /// leaves from then on until the company is entered anew.
     pub async fn close(&self) {
         self.holds.free_all().await;
     }
@@ -131,13 +133,7 @@ impl fmt::Debug for Redis {
 
 /// A key for what `of` names, which does not tell it: 32 hexadecimal digits of its SHA-256.
 fn key(what: &str, of: &str) -> String {
-    let digest: String = Sha256::digest(of).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{PREFIX}{what}:{digest}")
-}
-
-/// A text that nobody else has.
-fn token() -> String {
-    format!("{:032x}", rand::random::<u128>())
+    format!("{PREFIX}{what}:{}", hex(&Sha256::digest(of), 16))
 }
 
 /// With the version of what is stored: another one would have other keys.

@@ -9,8 +9,8 @@ use tokio::task::AbortHandle;
 
 use super::holds::{Hold, Holds, Kind};
 use super::link::Link;
-use super::{NOTHING, PREFIX, token};
-use crate::session::store::{FORMAT, Identity, Lease, Record, Store, StoreError, Storing, millis};
+use super::{NOTHING, PREFIX};
+use crate::session::store::{FORMAT, Identity, Lease, Record, Store, StoreError, Storing, millis, random_id};
 
 pub(super) struct RedisStore {
     link: Arc<Link>,
@@ -40,7 +40,7 @@ impl Store for RedisStore {
     fn lease<'a>(&'a self, identity: &'a Identity) -> Storing<'a, Lease> {
         Box::pin(async move {
             let key = format!("{PREFIX}turn:{}", identity.digest());
-            let hold = self.holds.hold(token(), Kind::Turn(key.clone()));
+            let hold = self.holds.hold(random_id(), Kind::Turn(key.clone()));
             let lasts = TURN_HOLDS.as_millis().to_string();
             while self.link.run::<i64>(&TAKE, &[&key], &[hold.token(), &lasts]).await? == 0 {
                 // By the machine's clock, not the settings': one that a test moves would not let the other process get on.
@@ -105,11 +105,11 @@ impl Drop for Turn {
     }
 }
 
-/// How long after its last use a record stays. A store is not told a session's idle limit, and Bezala's has none: so long that a
-/// weekend does not end it, so short that what nobody uses any more does not lie about as a secret.
+/// How long a record is kept after its last use. A store is not told a session's idle limit, and Bezala's sessions have none: long enough to
+/// last over a weekend, short enough that a secret nobody uses any more does not lie about.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// If the process that is signing in dies, another may after so long.
+/// How long a dead process keeps others from signing in.
 const TURN_HOLDS: Duration = Duration::from_secs(30);
 const TURN_KEPT_UP: Duration = Duration::from_secs(10);
 

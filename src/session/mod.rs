@@ -3,6 +3,7 @@
 //! The rules are in [`state`], a pure function; this file and [`flight`] carry its decisions out. Callers take the live session without a
 //! lock; whoever finds none starts one sign-in for all.
 
+pub(crate) mod away;
 pub mod clock;
 pub mod company;
 pub mod file;

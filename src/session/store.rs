@@ -100,8 +100,15 @@ pub fn fingerprint(key: &Secret) -> String {
     hex(&Sha256::digest(key.expose()), 8)
 }
 
-fn hex(bytes: &[u8], most: usize) -> String {
+/// The first `most` of these bytes, as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8], most: usize) -> String {
     bytes.iter().take(most).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A text that nobody else has: 32 hexadecimal digits.
+#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only the tokens of a fleet are made by it"))]
+pub(crate) fn random_id() -> String {
+    format!("{:032x}", rand::random::<u128>())
 }
 
 /// The version of [`Record`]'s form. A record of a newer one is not touched.

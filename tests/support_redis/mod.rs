@@ -7,7 +7,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ledgerkey_sandbox::Sandbox;
@@ -96,6 +97,48 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
         let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A way to Redis that loses an answer when it is told to.
+pub struct Proxy {
+    port: u16,
+    swallow: Arc<AtomicBool>,
+}
+
+impl Proxy {
+    pub fn start(server: &Server) -> Self {
+        let (listener, redis) = (TcpListener::bind("127.0.0.1:0").unwrap(), server.port);
+        let port = listener.local_addr().unwrap().port();
+        let swallow = Arc::new(AtomicBool::new(false));
+        let told = swallow.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (mut client, mut redis) = (client.unwrap(), TcpStream::connect(("127.0.0.1", redis)).unwrap());
+                let (mut asking, mut asked) = (client.try_clone().unwrap(), redis.try_clone().unwrap());
+                std::thread::spawn(move || std::io::copy(&mut asking, &mut asked));
+                let told = told.clone();
+                std::thread::spawn(move || {
+                    let mut bytes = [0; 4096];
+                    while let Ok(read @ 1..) = redis.read(&mut bytes) {
+                        if told.swap(false, Ordering::SeqCst) || client.write_all(&bytes[..read]).is_err() {
+                            break;
+                        }
+                    }
+                    let _ = client.shutdown(std::net::Shutdown::Both);
+                });
+            }
+        });
+        Self { port, swallow }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// The next answer is lost, and the connection with it.
+    pub fn swallow_an_answer(&self) {
+        self.swallow.store(true, Ordering::SeqCst);
     }
 }
 

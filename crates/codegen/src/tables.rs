@@ -79,7 +79,7 @@ fn operation_static(
     let begins_or_ends = |way: &Way| way.operation.as_ref() == Some(id) || way.sign_out.as_ref() == Some(id);
     let replay_safe = operation.replay == Replay::Safe || model.ways.iter().any(begins_or_ends);
     let role = option(operation.role.as_ref().map(|role| quote!(#role)));
-    let in_company = runs_in_company(operation, model);
+    let in_company = model.company.is_some() && !operation.security.is_empty();
     let paging = option(operation.paging.as_ref().map(paging));
     let params = operation.params.iter().map(|param| {
         let (name, required) = (&param.name, param.required);
@@ -170,14 +170,6 @@ fn named_answer(spec: &Value, operation: &Operation) -> TokenStream {
         Some(name) => quote!(super::types::#name),
         None => quote!(::ledgerkey::client::Anything),
     }
-}
-
-fn runs_in_company(operation: &Operation, model: &Model) -> bool {
-    model.company.as_ref().is_some_and(|company| {
-        !operation.security.is_empty()
-            && operation.id != company.switch
-            && company.current.iter().all(|current| current.operation != operation.id)
-    })
 }
 
 fn scheme(name: &str, model: &Model) -> TokenStream {

@@ -2890,7 +2890,7 @@ pub mod operations {
         replay_safe: true,
         trust: false,
         role: None,
-        in_company: false,
+        in_company: true,
         paging: None,
         params: &[],
         body: table::Body::None,
@@ -2921,7 +2921,7 @@ pub mod operations {
         replay_safe: false,
         trust: false,
         role: None,
-        in_company: false,
+        in_company: true,
         paging: None,
         params: &[
             table::Param {
