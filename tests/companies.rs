@@ -98,6 +98,25 @@ fn kind(outcome: Result<(), Error>) -> &'static str {
     outcome.map_or_else(|error| error.kind(), |()| "ok")
 }
 
+/// Somebody selects another company after the client has made sure of its own.
+#[tokio::test]
+async fn a_checked_read_gives_no_rows_of_another_company() {
+    let bezala = Scripted::start(|request, before, selected| {
+        // The second read finds another company selected, and is answered from that.
+        if request.path() == "/api/accounts" && before == 1 {
+            selected.store(9, Ordering::SeqCst);
+        }
+        None
+    });
+    let company = bezala.user(settings(&RecordingClock::new())).company(8).checked();
+    company.api().list_accounts().send().await.unwrap();
+    let error = company.api().list_accounts().send().await.unwrap_err();
+    assert!(matches!(error, Error::WrongCompany { expected: 8, found: Some(9), .. }), "{error}");
+    // The next one selects its company again.
+    company.api().list_accounts().send().await.unwrap();
+    assert_eq!(bezala.served(READ), [8, 8, 8]);
+}
+
 #[tokio::test]
 async fn before_a_write_is_sent_again_it_is_asked_which_company_is_selected() {
     let dead = Reply::json(401, r#"{"error":"no"}"#);

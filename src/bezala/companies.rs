@@ -64,8 +64,9 @@ impl Companies {
 
     /// Calls that run in this company; see [`Access::company`](super::Access::company).
     pub fn company(&self, id: impl Into<i64>) -> InCompany {
-        let gate = InTurn { turns: self.turns.clone(), guard: self.guard.clone(), company: id.into() };
-        InCompany::behind(&self.connection, Arc::new(gate))
+        let company = id.into();
+        let gate = InTurn { turns: self.turns.clone(), guard: self.guard.clone(), company };
+        InCompany::behind(&self.connection, Arc::new(gate), &self.guard, company)
     }
 }
 

@@ -4,6 +4,7 @@
 //! its calls are done; and from then on newcomers for the current one queue behind it, so that nobody waits for ever. Where the
 //! processes of a fleet share a lock, this one's turn there is taken and given back behind the guard, in [`fleet`](super::fleet).
 
+use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
@@ -20,24 +21,43 @@ use crate::session::grant::Pending;
 use crate::table::Operation;
 
 /// Calls that run in one company.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct InCompany {
     connection: Connection,
+    gate: Arc<dyn Gate>,
+    guard: Arc<Guard>,
+    company: i64,
 }
 
 impl InCompany {
     pub(super) fn new(connection: &Connection, guard: &Arc<Guard>, company: i64) -> Self {
-        Self { connection: connection.with_gate(Arc::new(OneCompany { guard: guard.clone(), company })) }
+        Self::behind(connection, Arc::new(OneCompany { guard: guard.clone(), company }), guard, company)
     }
 
     /// Behind a gate that sees to it in another way.
-    pub(super) fn behind(connection: &Connection, gate: Arc<dyn Gate>) -> Self {
-        Self { connection: connection.with_gate(gate) }
+    pub(super) fn behind(connection: &Connection, gate: Arc<dyn Gate>, guard: &Arc<Guard>, company: i64) -> Self {
+        let guard = guard.clone();
+        Self { connection: connection.with_gate(gate.clone()), gate, guard, company }
+    }
+
+    /// The same with reads that are checked as well: after each of them Bezala is asked which company is selected, and rows of another one
+    /// come back as `wrong-company`. It costs a call for each read; worth it where a person or another program may switch this user's company.
+    #[must_use]
+    pub fn checked(&self) -> Self {
+        let Self { connection, gate, guard, company } = self.clone();
+        let checked = Arc::new(Checked { gate, guard: guard.clone(), company });
+        Self::behind(&connection, checked, &guard, company)
     }
 
     /// The API.
     pub fn api(&self) -> api::Client {
         api::Client::new(self.connection.clone())
+    }
+}
+
+impl fmt::Debug for InCompany {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InCompany").field("company", &self.company).field("connection", &self.connection).finish()
     }
 }
 
@@ -182,7 +202,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Asks Bezala which company is selected, before a write.
+    /// Asks Bezala which company is selected.
     async fn confirm(&self, company: i64, operation: &'static Operation) -> Result<(), Error> {
         let found = self.selected().await?;
         if found == Some(company) {
@@ -253,6 +273,32 @@ impl Gate for OneCompany {
 
     fn check<'a>(&'a self, operation: &'static Operation, again: bool) -> Pending<'a, ()> {
         Box::pin(self.guard.check(self.company, operation, again))
+    }
+}
+
+/// A gate that asks after each read as well.
+struct Checked {
+    gate: Arc<dyn Gate>,
+    guard: Arc<Guard>,
+    company: i64,
+}
+
+impl Gate for Checked {
+    fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease> {
+        self.gate.enter(operation)
+    }
+
+    fn check<'a>(&'a self, operation: &'static Operation, again: bool) -> Pending<'a, ()> {
+        self.gate.check(operation, again)
+    }
+
+    fn confirm<'a>(&'a self, operation: &'static Operation) -> Pending<'a, ()> {
+        Box::pin(async move {
+            match operation.method {
+                "GET" => self.guard.confirm(self.company, operation).await,
+                _ => Ok(()),
+            }
+        })
     }
 }
 

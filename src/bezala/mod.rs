@@ -109,7 +109,7 @@ impl Access {
     /// write Bezala is asked which company is selected, and a write for another one comes back as `wrong-company`.
     ///
     /// What another process or a person in the web interface selects between that question and the write cannot be seen from here:
-    /// give an integration a user of its own. Processes that share [`Settings::companies`] keep out of each other's way; without the
+    /// give an integration a user of its own. Reads are not asked about: [`InCompany::checked`] does that too. Processes that share [`Settings::companies`] keep out of each other's way; without the
     /// lock, writes come back as `store`, and reads go on in the company that is selected.
     pub fn company(&self, id: impl Into<i64>) -> InCompany {
         InCompany::new(&self.connection, &self.guard, id.into())

@@ -81,6 +81,9 @@ impl<'c> Call<'c> {
                         session.completed(live);
                     }
                     self.shared.wire.retries().earn();
+                    if let Some(gate) = gate {
+                        self.bound("asking for the company", gate.confirm(self.operation)).await??;
+                    }
                     response.hide = self.shared.hide.with(live);
                     return Ok(response);
                 }

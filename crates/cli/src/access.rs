@@ -91,7 +91,8 @@ pub fn open(api_name: &str, way_name: Option<&str>, look_up: Lookup<'_>, setting
         (Door::Bezala(access), Some(company)) => {
             let company: i64 =
                 company.trim().parse().map_err(|_| Error::Config("BEZALA_COMPANY_ID must be a whole number".into()))?;
-            access.company(company).api().inner().clone()
+            // Other runs may switch it meanwhile, and a run knows nothing of them.
+            access.company(company).checked().api().inner().clone()
         }
         _ => door.connection(api.name)?,
     };
