@@ -99,7 +99,6 @@ async fn a_file_that_cannot_be_used_is_spoken_of_without_what_is_in_it() {
         wrong_record(r#""session":7,"CANARY-7f3a":"#),
         wrong_record(r#""session":{"CANARY-7f3a":1},"x":"#),
         whole.replace(SESSION, "CANARY 7f3a\\n"),
-        "CANARY-7f3a".to_owned(),
         r#"{"format":"CANARY-7f3a","sessions":{}}"#.to_owned(),
     ];
     for damaged in rewritten {
@@ -107,6 +106,8 @@ async fn a_file_that_cannot_be_used_is_spoken_of_without_what_is_in_it() {
         assert_eq!(sign_in().await, Ok(()), "{damaged}");
     }
     // These somebody has to look at.
+    fs::write(&file, "CANARY-7f3a").unwrap();
+    assert_eq!(sign_in().await, Err("store"));
     fs::write(&file, r#"{"format":99,"sessions":{"CANARY-7f3a":"CANARY-7f3a"}}"#).unwrap();
     assert_eq!(sign_in().await, Err("store"));
     fs::write(&file, &whole).unwrap();
