@@ -1,6 +1,6 @@
 //! The session: getting it, knowing when it dies, replacing it once, ending it. It knows no vendor and no HTTP client.
 //!
-//! The rules are in [`state`], a pure function; this file and [`flight`] carry its decisions out. Callers take the live session without a
+//! The rules are in `state`, a pure function; this file and `flight` carry its decisions out. Callers take the live session without a
 //! lock; whoever finds none starts one sign-in for all.
 
 pub(crate) mod away;
