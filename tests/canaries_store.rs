@@ -18,13 +18,13 @@ use ledgerkey::session::file::FileStore;
 use support::{ROWS, RecordingClock, Vendor, Vendors, plain, read_call, settings, success};
 use tempfile::TempDir;
 
-const SESSION: &str = "CANARY-session-7f3a";
+const SESSION: &str = "CANARY-session-7q3z";
 
 /// What names somebody is plain; everything else is a secret.
 fn canary(name: &'static str) -> String {
     match name {
         "dev-key" | "app-key" | "spend-token" | "password" | "token-value" | "console-token" | "partner-password"
-        | "sso-token" | "bezala-password" => format!("CANARY-{name}-7f3a"),
+        | "sso-token" | "bezala-password" => format!("CANARY-{name}-7q3z"),
         name => plain(name),
     }
 }
@@ -95,20 +95,20 @@ async fn a_file_that_cannot_be_used_is_spoken_of_without_what_is_in_it() {
     let wrong_record = |text: &str| whole.replace(r#""session":"#, text);
     let rewritten = [
         whole[..whole.len() / 2].to_owned(),
-        whole.replace(r#""sessions":{"#, r#""sessions":["CANARY-7f3a"],"x":{"#),
-        wrong_record(r#""session":7,"CANARY-7f3a":"#),
-        wrong_record(r#""session":{"CANARY-7f3a":1},"x":"#),
-        whole.replace(SESSION, "CANARY 7f3a\\n"),
-        r#"{"format":"CANARY-7f3a","sessions":{}}"#.to_owned(),
+        whole.replace(r#""sessions":{"#, r#""sessions":["CANARY-7q3z"],"x":{"#),
+        wrong_record(r#""session":7,"CANARY-7q3z":"#),
+        wrong_record(r#""session":{"CANARY-7q3z":1},"x":"#),
+        whole.replace(SESSION, "CANARY 7q3z\\n"),
+        r#"{"format":"CANARY-7q3z","sessions":{}}"#.to_owned(),
     ];
     for damaged in rewritten {
         fs::write(&file, &damaged).unwrap();
         assert_eq!(sign_in().await, Ok(()), "{damaged}");
     }
     // These somebody has to look at.
-    fs::write(&file, "CANARY-7f3a").unwrap();
+    fs::write(&file, "CANARY-7q3z").unwrap();
     assert_eq!(sign_in().await, Err("store"));
-    fs::write(&file, r#"{"format":99,"sessions":{"CANARY-7f3a":"CANARY-7f3a"}}"#).unwrap();
+    fs::write(&file, r#"{"format":99,"sessions":{"CANARY-7q3z":"CANARY-7q3z"}}"#).unwrap();
     assert_eq!(sign_in().await, Err("store"));
     fs::write(&file, &whole).unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();

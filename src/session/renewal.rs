@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Shared;
 use super::grant::Grant;
-use super::store::{FORMAT, Identity, Record, Store, StoreError, millis};
+use super::store::{FORMAT, Identity, Record, Store, StoreError, millis, random_id};
 use crate::error::Error;
 
 /// A session as it comes from the vendor or the store.
@@ -81,7 +81,7 @@ async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, S
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
     }
-    let id = format!("{:032x}", rand::random::<u128>());
+    let id = random_id();
     let renewed = match sign_in(shared, Some(id)).await {
         Ok(renewed) => renewed,
         Err(error) => return Ok(Err(error)),

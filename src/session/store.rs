@@ -106,7 +106,6 @@ pub(crate) fn hex(bytes: &[u8], most: usize) -> String {
 }
 
 /// A text that nobody else has: 32 hexadecimal digits.
-#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only the tokens of a fleet are made by it"))]
 pub(crate) fn random_id() -> String {
     format!("{:032x}", rand::random::<u128>())
 }

@@ -36,8 +36,8 @@ pub struct Settings {
     pub store: Option<Arc<dyn Store>>,
     /// Counts calls together with other processes. Without one, each value of `Bill` or `Bezala` counts for itself.
     pub budget: Option<Arc<dyn SharedBudget>>,
-    /// Keeps this process and others out of each other's company, where a vendor has one selected for all of a user's calls; each
-    /// process keeps order within itself without one.
+    /// Keeps this process and others out of each other's company, where a vendor has one selected for all of a user's calls.
+    /// Without one, each value of `Bezala` keeps order within itself.
     pub companies: Option<Arc<dyn CompanyLock>>,
     /// Is told of tries and waits.
     pub observer: Option<Arc<dyn Observer>>,

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::support::{Received, RecordingClock, Reply};
 
 /// What the sessions are called.
-pub const SESSION: &str = "CANARY-session-\"&<%/+7f3a";
+pub const SESSION: &str = "CANARY-session-\"&<%/+7q3z";
 
 /// A secret, in every form in which a vendor may quote it.
 pub fn quotations(request: &Received) -> Vec<String> {
@@ -143,7 +143,7 @@ pub fn misbehaviours(clock: &Arc<RecordingClock>, elsewhere: &str) -> Vec<(Strin
         }),
     );
     for status in [301, 307, 308] {
-        let location = format!("{elsewhere}/?secret=CANARY-location-7f3a");
+        let location = format!("{elsewhere}/?secret=CANARY-location-7q3z");
         add("redirect", Box::new(move |_| Reply::bytes(status, &[("location", location.as_str())], Vec::new())));
     }
     all
