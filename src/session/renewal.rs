@@ -1,11 +1,12 @@
 //! Getting a session: out of the store if somebody has made one, else from the vendor, and then into the store.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::Shared;
+use super::away::Away;
 use super::grant::Grant;
 use super::store::{FORMAT, Identity, Record, Store, StoreError, millis, random_id};
 use crate::error::Error;
@@ -32,7 +33,7 @@ struct Kept {
     /// When the store was last told of the use, in milliseconds since 1970.
     told: AtomicU64,
     /// The store failed the last time; said once, not at each failure.
-    away: AtomicBool,
+    away: Away,
     /// When a session was last made without the store, in milliseconds of the monotonic clock, and one more; 0 is never.
     alone: AtomicU64,
 }
@@ -59,7 +60,7 @@ pub(super) async fn renew(shared: &Shared) -> Result<Renewed, Error> {
         }
         Err(error @ StoreError::Unusable(_)) => Err(Error::Store(error.to_string())),
         Err(error @ StoreError::Unavailable(_)) => {
-            kept.note_away(&error);
+            kept.away.note_failed(&error);
             let now = u64::try_from(shared.clock.monotonic().as_millis()).unwrap_or(u64::MAX) + 1;
             let last = kept.alone.load(Ordering::Relaxed);
             if last != 0 && Duration::from_millis(now.saturating_sub(last)) < BETWEEN_LONE_SIGN_INS {
@@ -89,8 +90,8 @@ async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, S
     // The session is good whether or not it can be kept.
     if let Some(record) = kept.record(&renewed) {
         match kept.store.save(&kept.identity, &record).await {
-            Ok(()) => kept.note_back(),
-            Err(error) => kept.note_away(&error),
+            Ok(()) => kept.away.note_back(),
+            Err(error) => kept.away.note_failed(&error),
         }
     }
     Ok(Ok(renewed))
@@ -116,7 +117,7 @@ impl Kept {
         let Ok(mut grant) = shared.sign_in.restore(record.session.clone()) else { return Ok(None) };
         grant.trusted = record.trusted;
         grant.user = record.user.clone();
-        self.note_back();
+        self.away.note_back();
         Ok(Some(Renewed {
             grant,
             last_used: record.last_used(),
@@ -138,18 +139,6 @@ impl Kept {
             last_used: millis(renewed.last_used),
         })
     }
-
-    fn note_away(&self, error: &StoreError) {
-        if !self.away.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "the session store failed; going on without it");
-        }
-    }
-
-    fn note_back(&self) {
-        if self.away.swap(false, Ordering::Relaxed) {
-            tracing::info!("the session store is back");
-        }
-    }
 }
 
 impl Keeper {
@@ -159,7 +148,7 @@ impl Keeper {
             identity,
             refused: Mutex::default(),
             told: AtomicU64::new(0),
-            away: AtomicBool::new(false),
+            away: Away::new("the session store failed; going on without it", "the session store is back"),
             alone: AtomicU64::new(0),
         }))
     }
@@ -186,7 +175,7 @@ impl Keeper {
         let (keeper, id) = (self.clone(), id.to_owned());
         tokio::spawn(async move {
             if let Err(error) = keeper.0.store.touch(&keeper.0.identity, &id, now).await {
-                keeper.0.note_away(&error);
+                keeper.0.away.note_failed(&error);
             }
         });
     }
@@ -194,13 +183,13 @@ impl Keeper {
     /// Tells the store of the last use, now.
     pub(super) async fn settle(&self, id: &str, last_used: SystemTime) {
         if let Err(error) = self.0.store.touch(&self.0.identity, id, last_used).await {
-            self.0.note_away(&error);
+            self.0.away.note_failed(&error);
         }
     }
 
     pub(super) async fn forget(&self, id: &str) {
         if let Err(error) = self.0.store.remove(&self.0.identity, id).await {
-            self.0.note_away(&error);
+            self.0.away.note_failed(&error);
         }
     }
 }

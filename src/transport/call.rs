@@ -286,13 +286,13 @@ impl<'c> Call<'c> {
         }
         match self.bound("asking for a share of the limits", budget.take(&claims)).await? {
             Ok(Taken::Granted(lease)) => {
-                self.shared.wire.note_budget(None);
+                self.shared.wire.budget_away().note_back();
                 Ok(Share::Taken(Some(lease)))
             }
             Ok(Taken::Wait(wait)) => Ok(Share::Wait(wait)),
             Err(error) => {
                 // Our own count goes on, and the vendor's refusals correct it.
-                self.shared.wire.note_budget(Some(&error));
+                self.shared.wire.budget_away().note_failed(&error);
                 Ok(Share::Taken(None))
             }
         }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
@@ -15,9 +14,10 @@ use super::observe::Observer;
 use super::pace::Pacer;
 use super::policy::Policy;
 use crate::error::Error;
+use crate::session::away::Away;
 use crate::session::clock::{Clock, SystemClock};
 use crate::session::company::CompanyLock;
-use crate::session::store::{Store, StoreError};
+use crate::session::store::Store;
 use crate::table::Operation;
 
 /// How calls are made, and what they share with others: time limits, clock, session store, budgets.
@@ -64,7 +64,7 @@ pub struct Wire {
     settings: Settings,
     pacer: Arc<Pacer>,
     /// The shared budget failed the last time; said once, not at each call.
-    budget_away: AtomicBool,
+    budget_away: Away,
 }
 
 impl Wire {
@@ -101,14 +101,14 @@ impl Wire {
         let http = http
             .build()
             .map_err(|error| Error::config(format!("the HTTP client cannot be made: {}", error.without_url())))?;
-        Ok(Self { base: base(&url).to_owned(), url, http, settings, pacer, budget_away: AtomicBool::new(false) })
+        Ok(Self { base: base(&url).to_owned(), url, http, settings, pacer, budget_away: budget_away() })
     }
 
     /// Over a client that is there already: to make one takes longer than all that a model looks at.
     #[cfg(all(test, ledgerkey_model))]
     pub(super) fn over(http: reqwest::Client, settings: Settings) -> Self {
         let url = check_address("https://vendor.example").expect("an address");
-        let (pacer, budget_away) = (Arc::new(Pacer::new("example")), AtomicBool::new(false));
+        let (pacer, budget_away) = (Arc::new(Pacer::new("example")), budget_away());
         Self { base: String::new(), url, http, settings, pacer, budget_away }
     }
 
@@ -159,13 +159,9 @@ impl Wire {
         self.settings.budget.as_ref()
     }
 
-    pub(super) fn note_budget(&self, error: Option<&StoreError>) {
-        let away = self.budget_away.swap(error.is_some(), Ordering::Relaxed);
-        match error {
-            Some(error) if !away => tracing::warn!(%error, "the shared budget failed; counting for this process alone"),
-            None if away => tracing::info!("the shared budget is back"),
-            _ => {}
-        }
+    /// Whether the shared budget answers.
+    pub(super) fn budget_away(&self) -> &Away {
+        &self.budget_away
     }
 
     /// Credentials go to this address and to no other, whatever a request was built for; and to the operation that it was built for: an empty
@@ -233,6 +229,10 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
     };
     Some(wait.min(LONGEST_RETRY_AFTER))
+}
+
+fn budget_away() -> Away {
+    Away::new("the shared budget failed; counting for this process alone", "the shared budget is back")
 }
 
 /// A vendor that asks for more is asked again after a day: so no date that it makes up leaves the calendar.
