@@ -76,7 +76,7 @@ fuzz target="" seconds="60":
 
 # Measures what the library costs beside a baseline of the same run; `just bench call` measures one thing of call, attach, crowd and pool.
 bench *names:
-    cargo bench --locked -p ledgerkey {{ if names == "" { "" } else { prepend("--bench ", names) } }}
+    cargo bench --locked -p ledgerkey-bench {{ if names == "" { "" } else { prepend("--bench ", names) } }}
 
 # Everything that has to hold before a change is taken.
 ci:

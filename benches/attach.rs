@@ -25,7 +25,7 @@ fn main() {
 
 /// A live session of BILL's, which idles out: whoever takes it has to look at the clock.
 static SESSION: LazyLock<Session> = LazyLock::new(|| {
-    let clock = Arc::new(SystemClock::default());
+    let clock = Arc::new(SystemClock);
     let session = Session::new(Arc::new(Granted), clock, SessionPolicy::default(), None);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(session.acquire()).unwrap();

@@ -58,7 +58,7 @@ pub fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
 
 /// How long each limit of this API is closed after a refusal that asked for so long.
 pub fn closed(api: &'static Api, account: &Account, now: SystemTime, asked: Option<Duration>) -> Vec<Duration> {
-    let meters = Pacer::new("fuzz").meters(api, account);
+    let meters = Pacer::new("fuzz").meters(api, account, false);
     let closed = meters.iter().map(|meter| {
         meter.gauge.refused(now, asked, true);
         meter.gauge.wait(now)

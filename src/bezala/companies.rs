@@ -231,7 +231,7 @@ mod tests {
     use crate::session::clock::SystemClock;
 
     fn turns(calls: u32) -> Turns {
-        Turns::new(Arc::new(SystemClock::default()), calls, Duration::from_secs(60))
+        Turns::new(Arc::new(SystemClock), calls, Duration::from_secs(60))
     }
 
     /// Runs callers that come all at once, and tells in which order of companies they went.

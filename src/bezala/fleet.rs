@@ -202,7 +202,7 @@ mod tests {
             let running = Arc::new(RwLock::new(()));
             let (standing, left_alone) = (watch::Sender::new(Standing::Held), watch::Sender::new(None));
             let lease = Arc::new(OneLease { running: running.clone(), standing, left_alone });
-            let fleet = Fleet::new(Arc::new(Lock(lease.clone())), Arc::new(SystemClock::default()), running.clone());
+            let fleet = Fleet::new(Arc::new(Lock(lease.clone())), Arc::new(SystemClock), running.clone());
             let alone = running.clone().write_owned().await;
             assert!(fleet.enter("user", 7).await.unwrap());
             let call = alone.downgrade();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 /// A future that ends when its time has come.
 pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -27,22 +27,19 @@ pub trait Clock: fmt::Debug + Send + Sync {
 }
 
 /// The system's clock, waiting by tokio's timer.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemClock(Instant);
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self(Instant::now())
-    }
-}
+///
+/// On Linux it is as fine as the kernel's tick, 10 ms or less: nothing here is decided by less than a second, and a finer look takes six times
+/// as long. A call looks several times.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
-        SystemTime::now()
+        system::now()
     }
 
     fn monotonic(&self) -> Duration {
-        self.0.elapsed()
+        system::monotonic()
     }
 
     fn sleep(&self, duration: Duration) -> Wait {
@@ -51,5 +48,56 @@ impl Clock for SystemClock {
 
     fn limit(&self, duration: Duration) -> Wait {
         self.sleep(duration)
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::time::{Duration, SystemTime};
+
+    use rustix::time::{ClockId, clock_gettime};
+
+    pub(super) fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + since(ClockId::RealtimeCoarse)
+    }
+
+    pub(super) fn monotonic() -> Duration {
+        since(ClockId::MonotonicCoarse)
+    }
+
+    fn since(clock: ClockId) -> Duration {
+        // A clock that was set before 1970 is told as 1970.
+        Duration::try_from(clock_gettime(clock)).unwrap_or_default()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use std::sync::LazyLock;
+    use std::time::{Duration, Instant, SystemTime};
+
+    pub(super) fn now() -> SystemTime {
+        SystemTime::now()
+    }
+
+    pub(super) fn monotonic() -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_clock_tells_the_systems_time() {
+        let (clock, before) = (SystemClock, SystemTime::now());
+        // Between two finer looks, but for a tick.
+        let tick = Duration::from_millis(20);
+        let told = clock.now();
+        assert!(told + tick >= before && told <= SystemTime::now());
+        let first = clock.monotonic();
+        assert!(clock.monotonic() >= first);
     }
 }

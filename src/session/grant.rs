@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::OnceLock;
 
 use http::HeaderValue;
 
@@ -61,8 +62,8 @@ pub struct Presented {
     pub secret: Secret,
     /// As a header's value, marked sensitive.
     pub header: HeaderValue,
-    /// The same after `Bearer `.
-    pub bearer: HeaderValue,
+    /// The same after `Bearer `, once somebody has asked for it.
+    bearer: OnceLock<Box<HeaderValue>>,
 }
 
 impl Grant {
@@ -101,11 +102,22 @@ impl Grant {
 
 impl Presented {
     fn new(scheme: &'static str, secret: Secret) -> Result<Self, Error> {
-        Ok(Self { header: header(scheme, "", &secret)?, bearer: header(scheme, "Bearer ", &secret)?, scheme, secret })
+        Ok(Self { header: header(scheme, &secret)?, bearer: OnceLock::new(), scheme, secret })
+    }
+
+    /// As a header's value after `Bearer `, marked sensitive.
+    pub fn bearer(&self) -> &HeaderValue {
+        self.bearer.get_or_init(|| {
+            let bytes = [b"Bearer ", self.header.as_bytes()].concat();
+            // What comes after the word has been a header's value before.
+            let mut value = HeaderValue::from_bytes(&bytes).unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
+            value.set_sensitive(true);
+            Box::new(value)
+        })
     }
 }
 
-fn header(scheme: &str, before: &str, secret: &Secret) -> Result<HeaderValue, Error> {
+fn header(scheme: &str, secret: &Secret) -> Result<HeaderValue, Error> {
     let text = secret.expose();
     // Visible ASCII only. HTTP would let more through, but no vendor documents a credential with more in it, and a stray line end
     // or an invisible character from a copied secret is refused here by its name rather than there by a riddle.
@@ -114,7 +126,7 @@ fn header(scheme: &str, before: &str, secret: &Secret) -> Result<HeaderValue, Er
             "the {scheme} cannot be sent as a header: it is empty or holds more than visible ASCII"
         )));
     }
-    let mut value = HeaderValue::from_str(&format!("{before}{text}"))
+    let mut value = HeaderValue::from_str(text)
         .map_err(|_| Error::config(format!("the {scheme} cannot be a header")))?;
     value.set_sensitive(true);
     Ok(value)

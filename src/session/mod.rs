@@ -17,7 +17,7 @@ pub mod warm;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tracing::Instrument as _;
 
@@ -159,8 +159,13 @@ impl Session {
 
     /// The live session if there is one, without waiting.
     pub fn at_hand(&self) -> Option<Arc<Live>> {
+        self.at_hand_at(self.0.clock.now())
+    }
+
+    /// The same for somebody who has looked at the clock.
+    pub(crate) fn at_hand_at(&self, now: SystemTime) -> Option<Arc<Live>> {
         let live = self.0.live.load_full()?;
-        (!self.0.terms.is_over(live.idle(self.0.clock.now()))).then_some(live)
+        (!self.0.terms.is_over(live.idle(now))).then_some(live)
     }
 
     /// The live session, or a new one. However many callers find none, one sign-in is made, and all of them get its outcome.

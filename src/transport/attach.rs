@@ -48,7 +48,7 @@ pub(super) fn attach(request: &mut Request, schemes: &[Scheme], grant: &Grant) -
                 request.headers_mut().insert(HeaderName::from_static(name), presented.header.clone());
             }
             Place::Bearer => {
-                request.headers_mut().insert(AUTHORIZATION, presented.bearer.clone());
+                request.headers_mut().insert(AUTHORIZATION, presented.bearer().clone());
             }
             Place::Form(name) => fields.push((name, presented.secret.expose())),
         }

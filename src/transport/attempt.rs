@@ -79,7 +79,8 @@ pub(super) async fn attempt(
         error.r#type = tracing::field::Empty,
     );
     let began = wire.observer().map(|_| wire.clock().monotonic());
-    let outcome = exchange(wire, operation, schemes, request, admitted, limit).instrument(span.clone()).await;
+    let exchange = pin!(exchange(wire, operation, schemes, request, admitted, limit));
+    let outcome = exchange.instrument(span.clone()).await;
     let (status, kind) = match &outcome {
         Ok(response) => (Some(response.status.as_u16()), None),
         Err(failure) => (failure.status(), Some(failure.kind())),

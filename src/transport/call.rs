@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::{Either, select};
-use reqwest::Request;
+use futures_util::future::{Either, FutureExt as _, select};
+use smallvec::SmallVec;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::attempt::{Failure, attempt};
@@ -16,7 +16,7 @@ use super::observe::Waited;
 use super::pace::{Gauge, Meter};
 use super::policy::{Fate, Next, next};
 use super::response::Response;
-use super::{Connection, Shared};
+use super::{Connection, Sending, Shared};
 use crate::error::{Error, Mismatch, Refusal};
 use crate::session::Session;
 use crate::session::state::Live;
@@ -40,10 +40,13 @@ pub(super) struct Call<'c> {
 pub(super) struct Admitted {
     live: Option<Arc<Live>>,
     #[expect(dead_code, reason = "held for its drop")]
-    places: Vec<OwnedSemaphorePermit>,
+    places: Places,
     #[expect(dead_code, reason = "held for its drop")]
     shared: Option<Lease>,
 }
+
+/// No vendor counts more than one kind of calls at once.
+type Places = SmallVec<[OwnedSemaphorePermit; 1]>;
 
 impl<'c> Call<'c> {
     pub(super) fn new(connection: &'c Connection, operation: &'static Operation, schemes: &'static [Scheme]) -> Self {
@@ -53,7 +56,7 @@ impl<'c> Call<'c> {
     }
 
     /// Tries until there is an answer, an error that will not pass, or no time left.
-    pub(super) async fn run(mut self, build: &(dyn Fn() -> Result<Request, Error> + Sync)) -> Result<Response, Error> {
+    pub(super) async fn run(mut self, mut sending: Sending<'_>) -> Result<Response, Error> {
         let gate = self.shared.gate.as_ref().filter(|_| self.operation.in_company);
         let _lease = match gate {
             Some(gate) => Some(self.bound("waiting for the company", gate.enter(self.operation)).await??),
@@ -63,7 +66,7 @@ impl<'c> Call<'c> {
         let mut tries = 0;
         let mut replayed = false;
         loop {
-            let request = build()?;
+            let (request, can_repeat) = sending.next(self.operation)?;
             self.shared.wire.check_target(self.operation, request.url())?;
             let admitted = self.admit().await?;
             if let Some(gate) = gate {
@@ -74,8 +77,8 @@ impl<'c> Call<'c> {
             self.sent_at.get_or_insert_with(|| self.shared.wire.clock().now());
             let live = admitted.live.clone();
             let limit = policy.attempt.min(self.left());
-            let outcome = attempt(self.shared, self.operation, self.schemes, request, admitted, limit, tries).await;
-            let failure = match outcome {
+            let attempt = attempt(self.shared, self.operation, self.schemes, request, admitted, limit, tries);
+            let failure = match attempt.await {
                 Ok(mut response) => {
                     if let (Some(session), Some(live)) = (&self.shared.session, &live) {
                         session.completed(live);
@@ -98,12 +101,14 @@ impl<'c> Call<'c> {
                 } else if !live.is_refused_to(self.operation.id, now) {
                     // Refused before acting, so it is safe to send again; once, for a session that is refused fresh will not get better.
                     session.reject(live.generation);
-                    replayed = true;
-                    tries -= 1;
-                    continue;
+                    if can_repeat {
+                        replayed = true;
+                        tries -= 1;
+                        continue;
+                    }
                 }
             }
-            self.back_off(failure, live.as_ref(), tries).await?;
+            Box::pin(self.back_off(failure, live.as_ref(), tries, can_repeat)).await?;
         }
     }
 
@@ -137,15 +142,21 @@ impl<'c> Call<'c> {
             let now = self.shared.wire.clock().now();
             meter.gauge.refused(now, retry_after, again);
             let wait = meter.gauge.wait(now);
-            if let Some(budget) = self.shared.wire.budget().filter(|_| !wait.is_zero()) {
-                let (budget, claim) = (budget.clone(), meter.claim.clone());
+            if let (Some(budget), Some(claim)) = (self.shared.wire.budget().filter(|_| !wait.is_zero()), &meter.claim) {
+                let (budget, claim) = (budget.clone(), claim.clone());
                 tokio::spawn(async move { budget.close(&claim, wait).await });
             }
         }
     }
 
     /// Waits before the next try, or ends the call with its error.
-    async fn back_off(&self, failure: Failure, live: Option<&Arc<Live>>, tries: u32) -> Result<(), Error> {
+    async fn back_off(
+        &self,
+        failure: Failure,
+        live: Option<&Arc<Live>>,
+        tries: u32,
+        can_repeat: bool,
+    ) -> Result<(), Error> {
         let (fate, retry_after) = match &failure {
             Failure::Refused { class: Class::RateLimited, retry_after, .. } => (Fate::NotActed, *retry_after),
             Failure::Refused { class: Class::Passing, retry_after, .. } => (Fate::Unknown, *retry_after),
@@ -163,7 +174,9 @@ impl<'c> Call<'c> {
         let mut decision = next(self.operation, fate, tries, policy);
         let wait = policy.back_off(tries + 1, retry_after, rand::random());
         let error = self.error(failure, live);
-        if decision == Next::Again && (self.left() <= wait || !(is_limit || self.shared.wire.retries().pay())) {
+        if decision == Next::Again
+            && (!can_repeat || self.left() <= wait || !(is_limit || self.shared.wire.retries().pay()))
+        {
             decision = Next::GiveUp;
         }
         match decision {
@@ -183,9 +196,36 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// Gets everything that a try needs: a session, a place, a share of each budget. In this order, and again from the start when
-    /// waiting for one has cost the other: a session must not be waited for with a place in hand, which the sign-in may need.
+    /// Gets everything that a try needs: a session, a place, a share of each budget.
     pub(super) async fn admit(&self) -> Result<Admitted, Error> {
+        match self.admit_at_once(self.shared.wire.clock().now()) {
+            Some(admitted) => Ok(admitted),
+            // Boxed, as whatever few calls come to: else every call would carry the room for it about.
+            None => Box::pin(self.admit_in_line()).await,
+        }
+    }
+
+    /// The same, if none of it has to be waited for. That is how it mostly is, and takes one look at the clock.
+    fn admit_at_once(&self, now: SystemTime) -> Option<Admitted> {
+        if self.shared.wire.budget().is_some() {
+            return None;
+        }
+        let live = match &self.shared.session {
+            Some(session) if !self.schemes.is_empty() => Some(session.at_hand_at(now)?),
+            _ => None,
+        };
+        let mut places = Places::new();
+        for meter in self.meters() {
+            places.extend(meter.gauge.try_place()?);
+        }
+        let mut counted = self.spend(now)?;
+        counted.is_final = true;
+        Some(Admitted { live, places, shared: None })
+    }
+
+    /// The same, waiting for what is not there. In the order of session, place, budget, and again from the start when waiting for one has
+    /// cost the other: a session must not be waited for with a place in hand, which the sign-in may need.
+    async fn admit_in_line(&self) -> Result<Admitted, Error> {
         loop {
             let live = self.session().await?;
             self.wait_for_windows().await?;
@@ -195,7 +235,7 @@ impl<'c> Call<'c> {
             {
                 continue;
             }
-            let Some(mut counted) = self.spend() else { continue };
+            let Some(mut counted) = self.spend(self.shared.wire.clock().now()) else { continue };
             match self.share().await? {
                 Share::Taken(shared) => {
                     counted.is_final = true;
@@ -224,11 +264,11 @@ impl<'c> Call<'c> {
     /// Waits until no window is spent, in line with the others who wait for it.
     async fn wait_for_windows(&self) -> Result<(), Error> {
         for meter in self.meters() {
-            let Gauge::Window { line, .. } = &*meter.gauge else { continue };
+            let Gauge::Window(window) = &*meter.gauge else { continue };
             if meter.gauge.wait(self.shared.wire.clock().now()).is_zero() {
                 continue;
             }
-            let _turn = self.bound("waiting for a limit", line.lock()).await?;
+            let _turn = self.bound("waiting for a limit", window.line.lock()).await?;
             self.wait_out(meter.gauge.wait(self.shared.wire.clock().now()), meter).await?;
         }
         Ok(())
@@ -252,8 +292,8 @@ impl<'c> Call<'c> {
         Ok(())
     }
 
-    async fn places(&self) -> Result<Vec<OwnedSemaphorePermit>, Error> {
-        let mut places = Vec::new();
+    async fn places(&self) -> Result<Places, Error> {
+        let mut places = Places::new();
         for meter in self.meters() {
             let place = match meter.gauge.try_place() {
                 Some(place) => place,
@@ -265,8 +305,7 @@ impl<'c> Call<'c> {
     }
 
     /// Counts the call into every window, or into none.
-    fn spend(&self) -> Option<Counted<'_>> {
-        let now = self.shared.wire.clock().now();
+    fn spend(&self, now: SystemTime) -> Option<Counted<'_>> {
         let mut counted = Counted { call: self, windows: 0, is_final: false };
         for meter in self.meters() {
             if !meter.gauge.spend(now) {
@@ -280,7 +319,7 @@ impl<'c> Call<'c> {
     /// Takes the call's share of what all processes may do together.
     async fn share(&self) -> Result<Share, Error> {
         let Some(budget) = self.shared.wire.budget() else { return Ok(Share::Taken(None)) };
-        let claims: Vec<Claim> = self.meters().map(|meter| Claim::clone(&meter.claim)).collect();
+        let claims: Vec<Claim> = self.meters().filter_map(|meter| meter.claim.as_deref().cloned()).collect();
         if claims.is_empty() {
             return Ok(Share::Taken(None));
         }
@@ -318,7 +357,14 @@ impl<'c> Call<'c> {
 
     /// What `future` yields, or `timeout` when the call's time is over first.
     async fn bound<T>(&self, what: &'static str, future: impl Future<Output = T>) -> Result<T, Error> {
-        match select(self.shared.wire.clock().limit(self.left()), pin!(future)).await {
+        let (left, mut future) = (self.left(), pin!(future));
+        // What is there at once needs no timer.
+        if !left.is_zero()
+            && let Some(value) = future.as_mut().now_or_never()
+        {
+            return Ok(value);
+        }
+        match select(self.shared.wire.clock().limit(left), future).await {
             Either::Left(_) => {
                 Err(Error::Timeout { operation: self.operation.id, what, limit: self.shared.wire.policy().call })
             }

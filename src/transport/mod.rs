@@ -17,6 +17,7 @@ pub(crate) mod stream;
 pub(crate) mod wire;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 
 use reqwest::Request;
@@ -79,7 +80,7 @@ impl Connection {
     ///
     /// `account` says whose calls these are, for the limits that the vendor counts; `secrets` are what it may quote in a refusal.
     pub fn new(wire: Arc<Wire>, api: &'static Api, account: &Account, secrets: Vec<Secret>) -> Self {
-        let meters = wire.pacer().meters(api, account).into();
+        let meters = wire.pacer().meters(api, account, wire.budget().is_some()).into();
         Self(Arc::new(Shared { wire, session: None, meters, gate: None, hide: Hide::new(secrets) }))
     }
 
@@ -147,7 +148,8 @@ impl Connection {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// Takes a request through its whole life.
+    /// Takes a request through its whole life. One whose body is a stream is sent once: where it would be sent again, the failure of the
+    /// first try is the outcome. [`exec_built`](Self::exec_built) sends those again too.
     ///
     /// # Errors
     /// Every kind that [`Error`] has. `not-permitted` and `config` come before a byte has left.
@@ -155,11 +157,7 @@ impl Connection {
     /// # Cancelling
     /// Dropping the future gives up the call; whether the vendor acted on it is then unknown. No slot and no sign-in is lost.
     pub async fn exec(&self, operation: &'static Operation, request: Request) -> Result<Response, Error> {
-        let again = || {
-            let again = request.try_clone();
-            again.ok_or_else(|| Error::config(format!("{}: its body cannot be sent twice", operation.id)))
-        };
-        self.exec_built(operation, &again).await
+        self.send(operation, Sending::Given(Some(request))).await
     }
 
     /// As [`exec`](Self::exec), for a request whose body is a stream: it is built anew for each try.
@@ -171,9 +169,39 @@ impl Connection {
         operation: &'static Operation,
         build: &(dyn Fn() -> Result<Request, Error> + Sync),
     ) -> Result<Response, Error> {
+        self.send(operation, Sending::Built(build)).await
+    }
+
+    async fn send(&self, operation: &'static Operation, sending: Sending<'_>) -> Result<Response, Error> {
         let schemes = attach::permit(operation, self.session().map(Session::way))?;
         let span = tracing::info_span!("call", otel.name = operation.id, api = operation.api);
-        Call::new(self, operation, schemes).run(build).instrument(span).await
+        // Pinned where it stands: it is some KiB, and would else be moved into its span.
+        let call = pin!(Call::new(self, operation, schemes).run(sending));
+        call.instrument(span).await
+    }
+}
+
+/// What a call sends.
+enum Sending<'s> {
+    /// This, and a copy of it at each further try.
+    Given(Option<Request>),
+    /// What this builds, at each try.
+    Built(&'s (dyn Fn() -> Result<Request, Error> + Sync)),
+}
+
+impl Sending<'_> {
+    /// The request of the next try, and whether there can be one after it.
+    fn next(&mut self, operation: &Operation) -> Result<(Request, bool), Error> {
+        match self {
+            Self::Built(build) => Ok((build()?, true)),
+            Self::Given(kept) => {
+                let request = kept.take();
+                let request = request
+                    .ok_or_else(|| Error::config(format!("{}: its body cannot be sent twice", operation.id)))?;
+                *kept = request.try_clone();
+                Ok((request, kept.is_some()))
+            }
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Pacer {
     gauges: Mutex<Gauges>,
 }
 
-type Counted = (Arc<Gauge>, Arc<Claim>);
+type Counted = (Arc<Gauge>, Option<Arc<Claim>>);
 
 #[derive(Debug, Default)]
 struct Gauges {
@@ -60,8 +60,9 @@ impl Pacer {
         Self { scope: scope.to_owned(), retries: RetryBudget::default(), gauges: Mutex::default() }
     }
 
-    /// The gauges that a call of this account may have to pass. Looked up once a connection, not once a call.
-    pub(crate) fn meters(&self, api: &'static Api, account: &Account) -> Vec<Meter> {
+    /// The gauges that a call of this account may have to pass. Looked up once a connection, not once a call. `shared`: there is somebody to
+    /// count with, and so the accounts need names that are the same to all.
+    pub(crate) fn meters(&self, api: &'static Api, account: &Account, shared: bool) -> Vec<Meter> {
         let mut gauges = lock(&self.gauges);
         gauges.make_room();
         let meters = api.limits.iter().filter_map(|limit| {
@@ -71,7 +72,8 @@ impl Pacer {
             let (gauge, claim) = match gauges.by_account.get(&(limit.name, key.clone())) {
                 Some(found) => found.clone(),
                 None => {
-                    let made = (Arc::new(Gauge::new(limit.quota)), Arc::new(Claim::new(&self.scope, limit, &key)));
+                    let claim = shared.then(|| Arc::new(Claim::new(&self.scope, limit, &key)));
+                    let made = (Arc::new(Gauge::new(limit.quota)), claim);
                     gauges.by_account.insert((limit.name, key), made.clone());
                     made
                 }
@@ -98,7 +100,8 @@ impl Gauges {
 pub(crate) struct Meter {
     pub(crate) limit: &'static Limit,
     pub(crate) gauge: Arc<Gauge>,
-    pub(crate) claim: Arc<Claim>,
+    /// What it is called where it is counted by many; `None` where it is not.
+    pub(crate) claim: Option<Arc<Claim>>,
 }
 
 impl Meter {
@@ -112,21 +115,25 @@ impl Meter {
 pub(crate) enum Gauge {
     /// Places for calls under way; tokio's semaphore serves in the order of asking.
     Places(Arc<Semaphore>),
-    /// A count within a time.
-    Window {
-        window: Mutex<Window>,
-        /// Whoever waits for the next window waits here, so that the first to ask is the first to go.
-        line: tokio::sync::Mutex<()>,
-    },
+    /// A count within a time. Boxed, for there are as many places as organizations, and one count for them all.
+    Window(Box<Counter>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Counter {
+    window: Mutex<Window>,
+    /// Whoever waits for the next window waits here, so that the first to ask is the first to go.
+    pub(crate) line: tokio::sync::Mutex<()>,
 }
 
 impl Gauge {
     fn new(quota: Quota) -> Self {
         match quota {
             Quota::AtOnce(places) => Self::Places(Arc::new(Semaphore::new(places as usize))),
-            Quota::Within { most, per, clock } => {
-                Self::Window { window: Mutex::new(Window::new(most, per, clock)), line: tokio::sync::Mutex::default() }
-            }
+            Quota::Within { most, per, clock } => Self::Window(Box::new(Counter {
+                window: Mutex::new(Window::new(most, per, clock)),
+                line: tokio::sync::Mutex::default(),
+            })),
         }
     }
 
@@ -135,7 +142,7 @@ impl Gauge {
         match self {
             // A permit holds the semaphore too.
             Self::Places(places) => Arc::strong_count(places) == 1,
-            Self::Window { .. } => false,
+            Self::Window(_) => false,
         }
     }
 
@@ -143,7 +150,7 @@ impl Gauge {
     pub(crate) fn wait(&self, now: SystemTime) -> Duration {
         match self {
             Self::Places(_) => Duration::ZERO,
-            Self::Window { window, .. } => lock(window).wait(now),
+            Self::Window(counter) => lock(&counter.window).wait(now),
         }
     }
 
@@ -151,22 +158,22 @@ impl Gauge {
     pub(crate) fn spend(&self, now: SystemTime) -> bool {
         match self {
             Self::Places(_) => true,
-            Self::Window { window, .. } => lock(window).spend(now),
+            Self::Window(counter) => lock(&counter.window).spend(now),
         }
     }
 
     /// Takes back a call that was counted and not sent.
     pub(crate) fn refund(&self) {
-        if let Self::Window { window, .. } = self {
-            lock(window).refund();
+        if let Self::Window(counter) = self {
+            lock(&counter.window).refund();
         }
     }
 
     /// The vendor says that nothing is left: for `retry_after`, or else until the window ends. Without its word on how long, it is
     /// believed only if our own count agrees, or if it says so `again`.
     pub(crate) fn refused(&self, now: SystemTime, retry_after: Option<Duration>, again: bool) {
-        if let Self::Window { window, .. } = self {
-            let mut window = lock(window);
+        if let Self::Window(counter) = self {
+            let mut window = lock(&counter.window);
             if retry_after.is_some() || again || window.is_half_spent(now) {
                 window.close(now, retry_after);
             }
@@ -177,7 +184,7 @@ impl Gauge {
     pub(crate) fn try_place(&self) -> Option<Option<OwnedSemaphorePermit>> {
         match self {
             Self::Places(places) => places.clone().try_acquire_owned().ok().map(Some),
-            Self::Window { .. } => Some(None),
+            Self::Window(_) => Some(None),
         }
     }
 
@@ -185,7 +192,7 @@ impl Gauge {
     pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
         match self {
             Self::Places(places) => places.clone().acquire_owned().await.ok(),
-            Self::Window { .. } => None,
+            Self::Window(_) => None,
         }
     }
 }
@@ -346,7 +353,7 @@ mod tests {
             operations: &[],
         };
         let pacer = Pacer::new("");
-        let meters = |number: usize| pacer.meters(&API, &Account::new([("organization", number.to_string())]));
+        let meters = |number: usize| pacer.meters(&API, &Account::new([("organization", number.to_string())]), false);
         let (held, place) = (meters(0), meters(1)[0].gauge.try_place());
         (2..5000).for_each(|number| drop(meters(number)));
         let gauges = lock(&pacer.gauges);

@@ -47,7 +47,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
-            clock: Arc::new(SystemClock::default()),
+            clock: Arc::new(SystemClock),
             store: None,
             budget: None,
             companies: None,
