@@ -77,6 +77,61 @@ impl Serialize for DecimalString {
     }
 }
 
+/// A field of a request that changes something: left alone, cleared, or set. On the wire that is no field, `null`, or the value.
+///
+/// ```
+/// use ledgerkey::wire::Change;
+///
+/// let name: Change<String> = "Example".into();
+/// assert_eq!(name, Change::To("Example".to_owned()));
+/// assert_eq!(Change::<String>::default(), Change::Keep);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Change<T> {
+    /// It stays what it is.
+    #[default]
+    Keep,
+    /// It is cleared.
+    Clear,
+    /// It becomes this.
+    To(T),
+}
+
+impl<T> Change<T> {
+    /// Whether the field is left alone.
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+}
+
+impl<T> From<T> for Change<T> {
+    fn from(value: T) -> Self {
+        Self::To(value)
+    }
+}
+
+impl From<&str> for Change<String> {
+    fn from(value: &str) -> Self {
+        Self::To(value.to_owned())
+    }
+}
+
+impl<T: Serialize> Serialize for Change<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            // A field that is kept is not written at all; whoever writes the value by itself gets what is nearest.
+            Self::Keep | Self::Clear => serializer.serialize_none(),
+            Self::To(value) => serializer.serialize_some(value),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Clear, Self::To))
+    }
+}
+
 /// Writes the conversions that all of these types have: from and to their text, and serde by way of the text.
 macro_rules! texts {
     ($($name:ident($inner:ty), $what:expr, $parse:expr, $print:expr;)*) => {$(

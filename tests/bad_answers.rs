@@ -234,11 +234,11 @@ async fn pages_that_cannot_end_or_be_counted_are_an_error() {
     ] {
         let connection = vendors.open(row, &plain).unwrap();
         let operation = calls_of(row.0).0.operation(operation).unwrap();
-        let mut list = connection.pages(operation, Arguments::default()).unwrap();
+        let mut list = connection.pages(operation, &Arguments::default()).unwrap();
         for _ in 0..pages {
-            list.next().await.unwrap().unwrap();
+            list.try_next().await.unwrap().unwrap();
         }
-        let error = list.next().await.unwrap_err();
+        let error = list.try_next().await.unwrap_err();
         assert_eq!(error.kind(), "decode");
         assert!(error.to_string().contains(place), "{error}");
     }

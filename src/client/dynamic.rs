@@ -1,5 +1,6 @@
 //! Calls an operation by its id, with arguments as text: what a command line and a test runner need.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,9 +8,10 @@ use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::{Connection, Error, RequestBuilderExt as _, Response, encode_path};
-use crate::table::{Body, Operation, Paging, PagingStyle, ParamPlace};
+use super::{Connection, Error, Pages, Read, RequestBuilderExt as _, Response, encode_path};
+use crate::table::{Body, Operation, PagingStyle, ParamPlace};
 use crate::transport::classify::path_of;
 
 /// Arguments for one call.
@@ -72,11 +74,6 @@ impl Arguments {
     fn text_of(&self, field: &str) -> Option<String> {
         let in_body = || self.body.as_ref().and_then(|body| body.get(field)).map(text);
         self.get(field).map(str::to_owned).or_else(in_body)
-    }
-
-    fn set(&mut self, name: &str, value: String) {
-        self.params.retain(|(param, _)| param != name);
-        self.params.push((name.to_owned(), value));
     }
 }
 
@@ -156,31 +153,20 @@ impl Connection {
         Ok(request.build()?)
     }
 
-    /// The pages of a list, one after the other; see [`Pages::next`].
+    /// The pages of a list, one after the other.
     ///
     /// # Errors
-    /// `config` if the operation does not list.
-    pub fn pages(&self, operation: &'static Operation, mut arguments: Arguments) -> Result<Pages, Error> {
-        let paging =
-            operation.paging.as_ref().ok_or_else(|| Error::config(format!("{} has no pages", operation.id)))?;
-        let inside = match paging.style {
-            PagingStyle::Offset(Some(field)) => arguments.text_of(field),
-            _ => None,
-        };
-        let inside: Value = inside.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        let most = paging.size.map_or(paging.most, |size| {
-            let asked = arguments.get(size).and_then(|size| size.parse().ok());
-            let asked =
-                asked.or_else(|| inside.get(size).and_then(Value::as_u64).and_then(|size| u32::try_from(size).ok()));
-            // A page larger than the vendor makes would come back short, and pass for the last.
-            let asked = asked.unwrap_or(paging.most).clamp(1, paging.most);
-            arguments.params.retain(|(name, _)| name != size);
-            if !matches!(paging.style, PagingStyle::Offset(Some(_))) {
-                arguments.set(size, asked.to_string());
-            }
-            asked
-        });
-        Ok(Pages { connection: self.clone(), operation, paging, arguments, size: most, at: Some(0), token: None })
+    /// `config` if the operation does not list, or if a required argument is missing or one is unknown.
+    pub fn pages(&self, operation: &'static Operation, arguments: &Arguments) -> Result<Pages<Rows>, Error> {
+        if operation.paging.is_none() {
+            return Err(Error::config(format!("{} has no pages", operation.id)));
+        }
+        Ok(self.list_by(operation, self.request(operation, arguments)?, |response| {
+            Box::pin(async move {
+                let (operation, body) = (response.operation, response.bytes().await?);
+                read(operation, body)
+            })
+        }))
     }
 }
 
@@ -194,110 +180,38 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The pages of a list.
-#[derive(Debug)]
-pub struct Pages {
-    connection: Connection,
-    operation: &'static Operation,
-    paging: &'static Paging,
-    arguments: Arguments,
-    size: u32,
-    /// How many rows lie before the next page; `None` after the last.
-    at: Option<u64>,
-    token: Option<String>,
-}
-
-/// One page of a list.
-#[derive(Debug)]
-pub struct Page {
+/// What a page of a list holds.
+#[derive(Debug, Clone)]
+pub struct Rows {
     /// The whole answer, as the vendor sent it.
     pub body: Bytes,
-    /// Its rows.
-    pub rows: Vec<Arc<serde_json::value::RawValue>>,
+    /// Its rows as they are on the wire: a number keeps its digits.
+    pub rows: Vec<Arc<RawValue>>,
 }
 
-impl Pages {
-    /// The next page; `None` after the last. A page that fails can be asked for again.
-    ///
-    /// # Errors
-    /// As [`Connection::call`]; `decode` if there are no rows where the spec says.
-    pub async fn next(&mut self) -> Result<Option<Page>, Error> {
-        let Some(at) = self.at else { return Ok(None) };
-        let mut arguments = self.arguments.clone();
-        match (&self.paging.style, &self.token) {
-            (PagingStyle::Token(_), None) => {}
-            (PagingStyle::Token(_), Some(token)) => arguments.set(self.paging.into, token.clone()),
-            (PagingStyle::Page(_), _) => {
-                arguments.set(self.paging.into, (at / u64::from(self.size.max(1)) + 1).to_string())
-            }
-            (PagingStyle::Offset(inside), _) => self.set_offset(&mut arguments, *inside, at)?,
-        }
-        let body = self.connection.call(self.operation, &arguments).await?;
-        let rows = self.rows(&body)?;
-        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
-        self.at = match self.paging.style {
-            PagingStyle::Token(next) => {
-                let token =
-                    told.pointer(next).filter(|token| !token.is_null()).map(text).filter(|token| !token.is_empty());
-                if token.is_some() && token == self.token {
-                    return Err(self.wrong(next, "the token of this very page: the list would never end"));
-                }
-                self.token = token;
-                self.token.as_ref().map(|_| at)
-            }
-            PagingStyle::Page(Some(total)) if told.pointer(total).is_some() => {
-                let told = told.pointer(total).and_then(Value::as_u64);
-                let total = told.ok_or_else(|| self.wrong(total, "not a number of pages"))?;
-                let next = at + u64::from(self.size.max(1));
-                (next / u64::from(self.size.max(1)) < total).then_some(next)
-            }
-            PagingStyle::Page(_) | PagingStyle::Offset(_) => {
-                (rows.len() as u64 >= u64::from(self.size.max(1))).then(|| at + u64::from(self.size.max(1)))
-            }
-        };
-        Ok(Some(Page { body, rows }))
-    }
+fn read(operation: &'static Operation, body: Bytes) -> Result<Read<Rows>, Error> {
+    let Some(paging) = &operation.paging else { return Err(Error::config(format!("{} has no pages", operation.id))) };
+    let rows = rows(&body, paging.items).ok_or_else(|| Error::Decode {
+        operation: operation.id,
+        path: path_of(paging.items),
+        detail: "no rows there".into(),
+    })?;
+    let at = match paging.style {
+        PagingStyle::Token(next) => Some(next),
+        PagingStyle::Page(total) => total,
+        PagingStyle::Offset(_) => None,
+    };
+    let told: Value = at.and_then(|_| serde_json::from_slice(&body).ok()).unwrap_or_default();
+    let next = at.and_then(|at| told.pointer(at)).filter(|next| !next.is_null()).map(text);
+    Ok(Read { rows: rows.len(), next, value: Rows { body, rows } })
+}
 
-    /// Puts the offset into the JSON text of a form field, beside what the caller put there.
-    fn set_offset(&self, arguments: &mut Arguments, inside: Option<&'static str>, at: u64) -> Result<(), Error> {
-        let Some(field) = inside else {
-            arguments.set(self.paging.into, at.to_string());
-            return Ok(());
-        };
-        let given = arguments.text_of(field);
-        let mut object: serde_json::Map<String, Value> = match given {
-            Some(given) => serde_json::from_str(&given)
-                .map_err(|_| Error::config(format!("{field} must be a JSON object, as text")))?,
-            None => serde_json::Map::new(),
-        };
-        let start = object.get(self.paging.into).and_then(Value::as_u64).unwrap_or(0);
-        object.insert(self.paging.into.to_owned(), Value::from(start + at));
-        if let Some(size) = self.paging.size {
-            object.insert(size.to_owned(), Value::from(self.size));
-        }
-        if let Some(body) = arguments.body.as_mut().and_then(Value::as_object_mut) {
-            body.remove(field);
-        }
-        arguments.set(field, Value::Object(object).to_string());
-        Ok(())
+fn rows(body: &[u8], pointer: &str) -> Option<Vec<Arc<RawValue>>> {
+    let mut raw: Box<RawValue> = serde_json::from_slice(body).ok()?;
+    for key in pointer.split('/').skip(1) {
+        let mut object: HashMap<String, Box<RawValue>> = serde_json::from_str(raw.get()).ok()?;
+        raw = object.remove(key)?;
     }
-
-    fn wrong(&self, pointer: &str, detail: &str) -> Error {
-        Error::Decode { operation: self.operation.id, path: path_of(pointer), detail: detail.into() }
-    }
-
-    /// The rows as they are on the wire: a number keeps its digits.
-    fn rows(&self, body: &[u8]) -> Result<Vec<Arc<serde_json::value::RawValue>>, Error> {
-        use std::collections::HashMap;
-
-        use serde_json::value::RawValue;
-        let wrong = || self.wrong(self.paging.items, "no rows there");
-        let mut raw: Box<RawValue> = serde_json::from_slice(body).map_err(|_| wrong())?;
-        for key in self.paging.items.split('/').skip(1) {
-            let mut object: HashMap<String, Box<RawValue>> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
-            raw = object.remove(key).ok_or_else(wrong)?;
-        }
-        let rows: Vec<Box<RawValue>> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
-        Ok(rows.into_iter().map(Arc::from).collect())
-    }
+    let rows: Vec<Box<RawValue>> = serde_json::from_str(raw.get()).ok()?;
+    Some(rows.into_iter().map(Arc::from).collect())
 }

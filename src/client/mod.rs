@@ -1,13 +1,13 @@
-//! The runtime that generated code runs on, in the place of `progenitor-client`: the same nine names, on sessions, and with errors that
+//! The runtime that generated code runs on, in the place of `progenitor-client`: the names that it uses, on sessions, and with errors that
 //! are typed and hold no secret.
 //!
 //! A consumer's generated client takes a [`Connection`]; [`dynamic`] calls an operation by its id, for tools.
 
 pub mod dynamic;
+mod paging;
 pub mod sign_in;
 
 use std::fmt;
-use std::future::Future;
 use std::ops::Deref;
 
 use http::{HeaderMap, StatusCode};
@@ -18,9 +18,10 @@ use serde::de::DeserializeOwned;
 pub use reqwest;
 
 pub use crate::error::Error;
+use self::paging::Read;
+pub use self::paging::{Items, Page, PageToken, Paged, Pages, told};
 use crate::error::Mismatch;
 pub use crate::session::store::Lease;
-use crate::table::Operation;
 pub use crate::transport::budget::{Claim, SharedBudget, Taken};
 pub use crate::transport::observe::{Observer, Waited};
 pub use crate::transport::pace::Account;
@@ -131,40 +132,6 @@ impl<T: ClientInfo<Inner>, Inner> ClientInfo<Inner> for &T {
 
     fn inner(&self) -> &Inner {
         (**self).inner()
-    }
-}
-
-/// What a generated call names its operation by.
-#[doc(hidden)]
-pub type OperationInfo = Operation;
-
-/// The hooks that every generated call goes through. There is one way: over the client's [`Connection`].
-#[doc(hidden)]
-pub trait ClientHooks<Inner>: ClientInfo<Connection> {
-    fn pre(
-        &self,
-        _: &mut reqwest::Request,
-        _: &&'static OperationInfo,
-    ) -> impl Future<Output = Result<(), Error>> + Send {
-        std::future::ready(Ok(()))
-    }
-
-    fn exec(
-        &self,
-        request: reqwest::Request,
-        operation: &&'static OperationInfo,
-    ) -> impl Future<Output = Result<Response, Error>> + Send {
-        let connection = self.inner().clone();
-        let operation: &'static Operation = operation;
-        async move { connection.exec(operation, request).await }
-    }
-
-    fn post(
-        &self,
-        _: &Result<Response, Error>,
-        _: &&'static OperationInfo,
-    ) -> impl Future<Output = Result<(), Error>> + Send {
-        std::future::ready(Ok(()))
     }
 }
 

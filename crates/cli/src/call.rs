@@ -183,16 +183,16 @@ async fn all_pages(
     arguments: Arguments,
 ) -> Result<bool, Failure> {
     let mut fits = true;
-    let mut pages = connection.pages(operation, arguments)?;
-    while let Some(page) = pages.next().await? {
+    let mut pages = connection.pages(operation, &arguments)?;
+    while let Some(page) = pages.try_next().await? {
         let mut lines = Vec::new();
-        for row in &page.rows {
+        for row in &page.value.rows {
             // A line end within a row is white space: within a text, JSON would not allow it.
             lines.extend(row.get().bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
             lines.push(b'\n');
         }
         output::write(&lines)?;
-        fits &= drift::check(operation, &page.body);
+        fits &= drift::check(operation, &page.value.body);
     }
     Ok(fits)
 }

@@ -3,12 +3,13 @@
 use proc_macro2::TokenStream;
 
 use crate::fault::{Fault, Faults};
-use crate::generator;
+use crate::{calls, generator};
 use crate::model::{Model, Operation};
 use crate::prepare::{is_generated, prepare};
 use crate::rewrite::{Rewritten, rewrite};
 use crate::source::Source;
 use crate::tables::tables;
+use crate::types::{self, Clearable};
 
 /// The whole module for a spec, formatted.
 ///
@@ -21,6 +22,8 @@ pub fn generate(source: &Source) -> Result<String, Faults> {
     let prepared = prepare(spec, &model);
     let client = generator::run(&prepared).map_err(|words| generator::blame(source, &model, &prepared, &words))?;
     let Rewritten { mut file, answers } = rewrite(parse(source, client)?, &model);
+    let paged = types::refine(&mut file, &model, &answers, &Clearable::of(spec));
+    calls::shorten(&mut file, &model, |answer| paged.has(answer));
     found_all(source, &model, |operation| answers.contains_key(&operation.id))?;
     file.items.extend(parse(source, tables(spec, &model, &answers))?.items);
     Ok(format!(

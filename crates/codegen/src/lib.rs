@@ -37,6 +37,7 @@
 #![doc = include_str!("../EXTENSIONS.md")]
 
 mod build;
+mod calls;
 mod fault;
 mod generate;
 mod generator;
@@ -49,6 +50,7 @@ mod refresh;
 mod rewrite;
 mod source;
 mod tables;
+mod types;
 
 pub use build::{build, build_each, generate_file};
 pub use fault::{Fault, Faults};

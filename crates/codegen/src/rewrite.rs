@@ -12,8 +12,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use proc_macro2::TokenStream;
-use quote::quote;
 use syn::visit_mut::{self, VisitMut};
 
 use crate::model::{Model, Operation};
@@ -23,7 +21,7 @@ use crate::tables::static_name;
 pub(crate) struct Rewritten {
     pub(crate) file: syn::File,
     /// The type of each operation's answer, as seen from the module of the tables. An operation whose call was not found has none.
-    pub(crate) answers: BTreeMap<String, TokenStream>,
+    pub(crate) answers: BTreeMap<String, syn::Type>,
 }
 
 pub(crate) fn rewrite(mut file: syn::File, model: &Model) -> Rewritten {
@@ -42,7 +40,7 @@ fn generated_name(id: &str) -> String {
 struct Rewrite<'m> {
     /// By what progenitor calls them.
     operations: HashMap<String, &'m Operation>,
-    answers: BTreeMap<String, TokenStream>,
+    answers: BTreeMap<String, syn::Type>,
     /// The operation whose call is being walked.
     operation: Option<&'m Operation>,
     /// The call being walked has no header to send.
@@ -199,7 +197,7 @@ fn literal(expr: &syn::Expr) -> Option<String> {
 }
 
 /// `T` of `Result<T, E>` and of `ResponseValue<T>`.
-fn first_argument(kind: &syn::Type) -> Option<&syn::Type> {
+pub(crate) fn first_argument(kind: &syn::Type) -> Option<&syn::Type> {
     let syn::Type::Path(path) = kind else {
         return None;
     };
@@ -213,7 +211,7 @@ fn first_argument(kind: &syn::Type) -> Option<&syn::Type> {
 }
 
 /// In the module of the builders a type stands as `types::X`; one module beside it, that is `super::types::X`.
-fn seen_from_tables(kind: &syn::Type) -> TokenStream {
+fn seen_from_tables(kind: &syn::Type) -> syn::Type {
     struct Shift;
     impl VisitMut for Shift {
         fn visit_path_mut(&mut self, path: &mut syn::Path) {
@@ -226,5 +224,5 @@ fn seen_from_tables(kind: &syn::Type) -> TokenStream {
     }
     let mut kind = kind.clone();
     Shift.visit_type_mut(&mut kind);
-    quote!(#kind)
+    kind
 }

@@ -16,7 +16,7 @@ use crate::model::{
 use crate::prepare::denied_ways;
 
 /// The module `operations` and the static `API`. `answers` maps an operation to the type that the generator gave its answer.
-pub(crate) fn tables(spec: &Value, model: &Model, answers: &BTreeMap<String, TokenStream>) -> TokenStream {
+pub(crate) fn tables(spec: &Value, model: &Model, answers: &BTreeMap<String, syn::Type>) -> TokenStream {
     let statics = model.operations.iter().map(|operation| operation_static(spec, operation, model, answers));
     let names = model.operations.iter().map(|operation| static_name(&operation.id));
     let (name, title) = (&model.name, &model.title);
@@ -63,7 +63,7 @@ fn operation_static(
     spec: &Value,
     operation: &Operation,
     model: &Model,
-    answers: &BTreeMap<String, TokenStream>,
+    answers: &BTreeMap<String, syn::Type>,
 ) -> TokenStream {
     let name = static_name(&operation.id);
     let doc = format!("`{}`: {}", operation.id, escaped(&operation.summary));
@@ -106,7 +106,8 @@ fn operation_static(
         Answer::None => quote!(None),
         Answer::Bytes => quote!(Bytes),
         Answer::Json => {
-            let answer = answers.get(&operation.id).cloned().unwrap_or_else(|| named_answer(spec, operation));
+            let known = answers.get(&operation.id).map(|answer| quote!(#answer));
+            let answer = known.unwrap_or_else(|| named_answer(spec, operation));
             quote!(Json(::ledgerkey::client::check::<#answer>))
         }
     };

@@ -69,7 +69,7 @@ const MISTAKES: &[Mistake] = &[
     mistake("bill", "sign-out: logout", "sign-out: logOut", NO_OPERATION, "did you mean \"logout\"?"),
     mistake("bill", "idle: PT48H", "idle: PT48", NO_DURATION, ISO),
     mistake("bill-v2", "x-paging:", "x-pagin:", NO_EXTENSION, "did you mean \"x-paging\"?"),
-    mistake("bill-v2", "denies: [mfaChallenge", "denies: [mfaChalenge", NO_OPERATION, "did you mean \"mfaChallenge\"?"),
+    mistake("bill-v2", "- mfaChallenge", "- mfaChalenge", NO_OPERATION, "did you mean \"mfaChallenge\"?"),
     mistake("bill-v2", "idle: PT35M", "idle: 35 minutes", NO_DURATION, ISO),
     mistake("bill-spend", "x-limits:", "x-limit:", NO_EXTENSION, "did you mean \"x-limits\"?"),
     mistake("bill-spend", "    per: PT1M\n", "    per: PT1M\n    operations: [listBudget]\n", NO_OPERATION, "did you mean \"listBudgets\"?"),

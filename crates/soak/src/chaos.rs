@@ -64,6 +64,8 @@ pub(crate) async fn run(stage: Arc<Stage>, tally: Arc<Tally>, options: Options) 
 }
 
 async fn happen(stage: &Stage, dice: &mut StdRng, events: &mut Events) {
+    // Somebody has looked after those that were refused, and tells them to try again: else a call in three would only be told of it.
+    stage.organizations.iter().for_each(|organization| organization.session().forget_refusal());
     match dice.random_range(0..100) {
         0..70 => {
             stage.sandbox.order(fault(dice));
@@ -90,7 +92,6 @@ async fn happen(stage: &Stage, dice: &mut StdRng, events: &mut Events) {
                 tokio::task::yield_now().await;
             }
             stage.sandbox.unlock(&login);
-            stage.organizations.iter().for_each(|organization| organization.session().forget_refusal());
         }
         _ => {
             let _alone = stage.outside.write().await;

@@ -167,9 +167,9 @@ async fn names(connection: &Connection, operation: &'static Operation, key: &str
         rows.iter().for_each(|row| read(&row.to_string()));
         return Ok(names);
     }
-    let mut pages = connection.pages(operation, Arguments::default()).map_err(|error| error.to_string())?;
-    while let Some(page) = pages.next().await.map_err(|error| error.to_string())? {
-        page.rows.iter().for_each(|row| read(row.get()));
+    let mut pages = connection.pages(operation, &Arguments::default()).map_err(|error| error.to_string())?;
+    while let Some(page) = pages.try_next().await.map_err(|error| error.to_string())? {
+        page.value.rows.iter().for_each(|row| read(row.get()));
     }
     Ok(names)
 }

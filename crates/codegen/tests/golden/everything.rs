@@ -3,7 +3,7 @@
 #[allow(unused_imports)]
 pub use ::ledgerkey::client::{ByteStream, ClientInfo, Error, ResponseValue};
 #[allow(unused_imports)]
-use ::ledgerkey::client::{encode_path, ClientHooks, OperationInfo, RequestBuilderExt};
+use ::ledgerkey::client::{encode_path, RequestBuilderExt};
 /// Types used as operation parameters and responses.
 #[allow(clippy::all)]
 pub mod types {
@@ -14,11 +14,6 @@ pub mod types {
         pub name: ::std::option::Option<::std::string::String>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub state: ::std::option::Option<FileNoteState>,
-    }
-    impl FileNote {
-        pub fn builder() -> builder::FileNote {
-            Default::default()
-        }
     }
     ///`FileNoteState`
     #[derive(
@@ -344,11 +339,6 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub status: ::std::option::Option<i64>,
     }
-    impl Session {
-        pub fn builder() -> builder::Session {
-            Default::default()
-        }
-    }
     ///`SessionData`
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct SessionData {
@@ -357,11 +347,6 @@ pub mod types {
         pub trusted: bool,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub user: ::std::option::Option<i64>,
-    }
-    impl SessionData {
-        pub fn builder() -> builder::SessionData {
-            Default::default()
-        }
     }
     ///A thing, of `kind` \[kind\] \<kind\>.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
@@ -393,8 +378,12 @@ pub mod types {
         >,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub made: ::std::option::Option<::chrono::naive::NaiveDate>,
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub mood: ::std::option::Option<ThingMood>,
+        #[serde(
+            rename = "mood",
+            default,
+            skip_serializing_if = "::ledgerkey::wire::Change::is_kept"
+        )]
+        pub mood: ::ledgerkey::wire::Change<ThingMood>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub moved: ::std::option::Option<::ledgerkey::wire::OffsetDateTime>,
         pub name: ::std::string::String,
@@ -504,11 +493,6 @@ pub mod types {
         pub next: ::std::option::Option<::std::string::String>,
         #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
         pub rows: ::std::vec::Vec<Thing>,
-    }
-    impl ThingPage {
-        pub fn builder() -> builder::ThingPage {
-            Default::default()
-        }
     }
     ///`ThingState`
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
@@ -743,8 +727,12 @@ pub mod types {
     ///`User`
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct User {
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub company: ::std::option::Option<i64>,
+        #[serde(
+            rename = "company",
+            default,
+            skip_serializing_if = "::ledgerkey::wire::Change::is_kept"
+        )]
+        pub company: ::ledgerkey::wire::Change<i64>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub id: ::std::option::Option<i64>,
     }
@@ -755,70 +743,6 @@ pub mod types {
     }
     /// Types for composing complex structures.
     pub mod builder {
-        #[derive(Clone, Debug)]
-        pub struct FileNote {
-            name: ::std::result::Result<
-                ::std::option::Option<::std::string::String>,
-                ::std::string::String,
-            >,
-            state: ::std::result::Result<
-                ::std::option::Option<super::FileNoteState>,
-                ::std::string::String,
-            >,
-        }
-        impl ::std::default::Default for FileNote {
-            fn default() -> Self {
-                Self {
-                    name: Ok(Default::default()),
-                    state: Ok(Default::default()),
-                }
-            }
-        }
-        impl FileNote {
-            pub fn name<T>(mut self, value: T) -> Self
-            where
-                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
-                T::Error: ::std::fmt::Display,
-            {
-                self.name = value
-                    .try_into()
-                    .map_err(|e| {
-                        format!("error converting supplied value for name: {e}")
-                    });
-                self
-            }
-            pub fn state<T>(mut self, value: T) -> Self
-            where
-                T: ::std::convert::TryInto<::std::option::Option<super::FileNoteState>>,
-                T::Error: ::std::fmt::Display,
-            {
-                self.state = value
-                    .try_into()
-                    .map_err(|e| {
-                        format!("error converting supplied value for state: {e}")
-                    });
-                self
-            }
-        }
-        impl ::std::convert::TryFrom<FileNote> for super::FileNote {
-            type Error = super::error::ConversionError;
-            fn try_from(
-                value: FileNote,
-            ) -> ::std::result::Result<Self, super::error::ConversionError> {
-                Ok(Self {
-                    name: value.name?,
-                    state: value.state?,
-                })
-            }
-        }
-        impl ::std::convert::From<super::FileNote> for FileNote {
-            fn from(value: super::FileNote) -> Self {
-                Self {
-                    name: Ok(value.name),
-                    state: Ok(value.state),
-                }
-            }
-        }
         #[derive(Clone, Debug)]
         pub struct KindKnown {
             kind: ::std::result::Result<
@@ -1021,147 +945,6 @@ pub mod types {
             }
         }
         #[derive(Clone, Debug)]
-        pub struct Session {
-            data: ::std::result::Result<
-                ::std::option::Option<super::SessionData>,
-                ::std::string::String,
-            >,
-            status: ::std::result::Result<
-                ::std::option::Option<i64>,
-                ::std::string::String,
-            >,
-        }
-        impl ::std::default::Default for Session {
-            fn default() -> Self {
-                Self {
-                    data: Ok(Default::default()),
-                    status: Ok(Default::default()),
-                }
-            }
-        }
-        impl Session {
-            pub fn data<T>(mut self, value: T) -> Self
-            where
-                T: ::std::convert::TryInto<::std::option::Option<super::SessionData>>,
-                T::Error: ::std::fmt::Display,
-            {
-                self.data = value
-                    .try_into()
-                    .map_err(|e| {
-                        format!("error converting supplied value for data: {e}")
-                    });
-                self
-            }
-            pub fn status<T>(mut self, value: T) -> Self
-            where
-                T: ::std::convert::TryInto<::std::option::Option<i64>>,
-                T::Error: ::std::fmt::Display,
-            {
-                self.status = value
-                    .try_into()
-                    .map_err(|e| {
-                        format!("error converting supplied value for status: {e}")
-                    });
-                self
-            }
-        }
-        impl ::std::convert::TryFrom<Session> for super::Session {
-            type Error = super::error::ConversionError;
-            fn try_from(
-                value: Session,
-            ) -> ::std::result::Result<Self, super::error::ConversionError> {
-                Ok(Self {
-                    data: value.data?,
-                    status: value.status?,
-                })
-            }
-        }
-        impl ::std::convert::From<super::Session> for Session {
-            fn from(value: super::Session) -> Self {
-                Self {
-                    data: Ok(value.data),
-                    status: Ok(value.status),
-                }
-            }
-        }
-        #[derive(Clone, Debug)]
-        pub struct SessionData {
-            token: ::std::result::Result<::ledgerkey::Secret, ::std::string::String>,
-            trusted: ::std::result::Result<bool, ::std::string::String>,
-            user: ::std::result::Result<
-                ::std::option::Option<i64>,
-                ::std::string::String,
-            >,
-        }
-        impl ::std::default::Default for SessionData {
-            fn default() -> Self {
-                Self {
-                    token: Err("no value supplied for token".to_string()),
-                    trusted: Ok(Default::default()),
-                    user: Ok(Default::default()),
-                }
-            }
-        }
-        impl SessionData {
-            pub fn token<T>(mut self, value: T) -> Self
-            where
-                T: ::std::convert::TryInto<::ledgerkey::Secret>,
-                T::Error: ::std::fmt::Display,
-            {
-                self.token = value
-                    .try_into()
-                    .map_err(|e| {
-                        format!("error converting supplied value for token: {e}")
-                    });
-                self
-            }
-            pub fn trusted<T>(mut self, value: T) -> Self
-            where
-                T: ::std::convert::TryInto<bool>,
-                T::Error: ::std::fmt::Display,
-            {
-                self.trusted = value
-                    .try_into()
-                    .map_err(|e| {
-                        format!("error converting supplied value for trusted: {e}")
-                    });
-                self
-            }
-            pub fn user<T>(mut self, value: T) -> Self
-            where
-                T: ::std::convert::TryInto<::std::option::Option<i64>>,
-                T::Error: ::std::fmt::Display,
-            {
-                self.user = value
-                    .try_into()
-                    .map_err(|e| {
-                        format!("error converting supplied value for user: {e}")
-                    });
-                self
-            }
-        }
-        impl ::std::convert::TryFrom<SessionData> for super::SessionData {
-            type Error = super::error::ConversionError;
-            fn try_from(
-                value: SessionData,
-            ) -> ::std::result::Result<Self, super::error::ConversionError> {
-                Ok(Self {
-                    token: value.token?,
-                    trusted: value.trusted?,
-                    user: value.user?,
-                })
-            }
-        }
-        impl ::std::convert::From<super::SessionData> for SessionData {
-            fn from(value: super::SessionData) -> Self {
-                Self {
-                    token: Ok(value.token),
-                    trusted: Ok(value.trusted),
-                    user: Ok(value.user),
-                }
-            }
-        }
-        #[derive(Clone, Debug)]
         pub struct Thing {
             changed: ::std::result::Result<
                 ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
@@ -1204,7 +987,7 @@ pub mod types {
                 ::std::string::String,
             >,
             mood: ::std::result::Result<
-                ::std::option::Option<super::ThingMood>,
+                ::ledgerkey::wire::Change<super::ThingMood>,
                 ::std::string::String,
             >,
             moved: ::std::result::Result<
@@ -1406,7 +1189,7 @@ pub mod types {
             }
             pub fn mood<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<super::ThingMood>>,
+                T: ::std::convert::TryInto<::ledgerkey::wire::Change<super::ThingMood>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.mood = value
@@ -1621,73 +1404,9 @@ pub mod types {
             }
         }
         #[derive(Clone, Debug)]
-        pub struct ThingPage {
-            next: ::std::result::Result<
-                ::std::option::Option<::std::string::String>,
-                ::std::string::String,
-            >,
-            rows: ::std::result::Result<
-                ::std::vec::Vec<super::Thing>,
-                ::std::string::String,
-            >,
-        }
-        impl ::std::default::Default for ThingPage {
-            fn default() -> Self {
-                Self {
-                    next: Ok(Default::default()),
-                    rows: Ok(Default::default()),
-                }
-            }
-        }
-        impl ThingPage {
-            pub fn next<T>(mut self, value: T) -> Self
-            where
-                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
-                T::Error: ::std::fmt::Display,
-            {
-                self.next = value
-                    .try_into()
-                    .map_err(|e| {
-                        format!("error converting supplied value for next: {e}")
-                    });
-                self
-            }
-            pub fn rows<T>(mut self, value: T) -> Self
-            where
-                T: ::std::convert::TryInto<::std::vec::Vec<super::Thing>>,
-                T::Error: ::std::fmt::Display,
-            {
-                self.rows = value
-                    .try_into()
-                    .map_err(|e| {
-                        format!("error converting supplied value for rows: {e}")
-                    });
-                self
-            }
-        }
-        impl ::std::convert::TryFrom<ThingPage> for super::ThingPage {
-            type Error = super::error::ConversionError;
-            fn try_from(
-                value: ThingPage,
-            ) -> ::std::result::Result<Self, super::error::ConversionError> {
-                Ok(Self {
-                    next: value.next?,
-                    rows: value.rows?,
-                })
-            }
-        }
-        impl ::std::convert::From<super::ThingPage> for ThingPage {
-            fn from(value: super::ThingPage) -> Self {
-                Self {
-                    next: Ok(value.next),
-                    rows: Ok(value.rows),
-                }
-            }
-        }
-        #[derive(Clone, Debug)]
         pub struct User {
             company: ::std::result::Result<
-                ::std::option::Option<i64>,
+                ::ledgerkey::wire::Change<i64>,
                 ::std::string::String,
             >,
             id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
@@ -1703,7 +1422,7 @@ pub mod types {
         impl User {
             pub fn company<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T: ::std::convert::TryInto<::ledgerkey::wire::Change<i64>>,
                 T::Error: ::std::fmt::Display,
             {
                 self.company = value
@@ -1782,6 +1501,23 @@ pub mod types {
             }
         }
     }
+    impl ::std::convert::From<&str> for QueryNote {
+        fn from(value: &str) -> Self {
+            Self(value.to_owned())
+        }
+    }
+    impl ::ledgerkey::client::Paged for ThingPage {
+        type Row = Thing;
+        fn next(&self) -> ::std::option::Option<::std::string::String> {
+            ::ledgerkey::client::told(&self.next, "")
+        }
+        fn rows(&self) -> usize {
+            Some(self).map(|it| &it.rows).map_or(0, |rows| rows.len())
+        }
+        fn into_rows(self) -> ::std::vec::Vec<Self::Row> {
+            Some(self).map(|it| it.rows).unwrap_or_default()
+        }
+    }
 }
 #[derive(Clone, Debug)]
 /**Client for Everything
@@ -1818,7 +1554,6 @@ impl ClientInfo<::ledgerkey::client::Connection> for Client {
         &self.inner
     }
 }
-impl ClientHooks<::ledgerkey::client::Connection> for &Client {}
 impl Client {
     /**Sign in with \<user\> & \[password\]
 
@@ -2027,8 +1762,7 @@ pub mod builder {
     use super::types;
     #[allow(unused_imports)]
     use super::{
-        encode_path, ByteStream, ClientInfo, ClientHooks, Error, OperationInfo,
-        RequestBuilderExt, ResponseValue,
+        encode_path, ByteStream, ClientInfo, Error, RequestBuilderExt, ResponseValue,
     };
     /**Builder for [`Client::login`]
 
@@ -2063,8 +1797,9 @@ pub mod builder {
             self.body = self.body.map(f);
             self
         }
-        ///Sends a `POST` request to `/login`
-        pub async fn send(self) -> Result<ResponseValue<types::Session>, Error> {
+        fn __request(
+            self,
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
             let Self { client, body } = self;
             let body = body
                 .and_then(|v| types::Login::try_from(v).map_err(|e| e.to_string()))
@@ -2082,15 +1817,13 @@ pub mod builder {
                 )
                 .json(&body)
                 .build()?;
-            let info = &super::operations::LOGIN;
-            client.pre(&mut request, &info).await?;
-            let result = client.exec(request, &info).await;
-            client.post(&result, &info).await?;
-            let response = result?;
-            match response.status().as_u16() {
-                200..=299 => ResponseValue::from_response(response).await,
-                _ => Err(Error::UnexpectedResponse(response)),
-            }
+            Ok((client, request))
+        }
+        ///Sends a `POST` request to `/login`
+        pub async fn send(self) -> Result<ResponseValue<types::Session>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client.inner.exec(&super::operations::LOGIN, request).await?;
+            ResponseValue::from_response(response).await
         }
     }
     /**Builder for [`Client::logout`]
@@ -2104,21 +1837,20 @@ pub mod builder {
         pub fn new(client: &'a super::Client) -> Self {
             Self { client: client }
         }
-        ///Sends a `POST` request to `/logout`
-        pub async fn send(self) -> Result<ResponseValue<()>, Error> {
+        fn __request(
+            self,
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
             let Self { client } = self;
             let url = format!("{}/logout", client.baseurl,);
             #[allow(unused_mut)]
             let mut request = client.client.post(url).build()?;
-            let info = &super::operations::LOGOUT;
-            client.pre(&mut request, &info).await?;
-            let result = client.exec(request, &info).await;
-            client.post(&result, &info).await?;
-            let response = result?;
-            match response.status().as_u16() {
-                200..=299 => Ok(ResponseValue::empty(response)),
-                _ => Err(Error::UnexpectedResponse(response)),
-            }
+            Ok((client, request))
+        }
+        ///Sends a `POST` request to `/logout`
+        pub async fn send(self) -> Result<ResponseValue<()>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client.inner.exec(&super::operations::LOGOUT, request).await?;
+            Ok(ResponseValue::empty(response))
         }
     }
     /**Builder for [`Client::get_user`]
@@ -2132,8 +1864,9 @@ pub mod builder {
         pub fn new(client: &'a super::Client) -> Self {
             Self { client: client }
         }
-        ///Sends a `GET` request to `/user`
-        pub async fn send(self) -> Result<ResponseValue<types::User>, Error> {
+        fn __request(
+            self,
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
             let Self { client } = self;
             let url = format!("{}/user", client.baseurl,);
             #[allow(unused_mut)]
@@ -2147,15 +1880,16 @@ pub mod builder {
                     ),
                 )
                 .build()?;
-            let info = &super::operations::GET_USER;
-            client.pre(&mut request, &info).await?;
-            let result = client.exec(request, &info).await;
-            client.post(&result, &info).await?;
-            let response = result?;
-            match response.status().as_u16() {
-                200..=299 => ResponseValue::from_response(response).await,
-                _ => Err(Error::UnexpectedResponse(response)),
-            }
+            Ok((client, request))
+        }
+        ///Sends a `GET` request to `/user`
+        pub async fn send(self) -> Result<ResponseValue<types::User>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client
+                .inner
+                .exec(&super::operations::GET_USER, request)
+                .await?;
+            ResponseValue::from_response(response).await
         }
     }
     /**Builder for [`Client::pick_company`]
@@ -2185,8 +1919,9 @@ pub mod builder {
                 });
             self
         }
-        ///Sends a `PUT` request to `/company/{company}`
-        pub async fn send(self) -> Result<ResponseValue<()>, Error> {
+        fn __request(
+            self,
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
             let Self { client, company } = self;
             let company = company.map_err(Error::InvalidRequest)?;
             let url = format!(
@@ -2194,15 +1929,16 @@ pub mod builder {
             );
             #[allow(unused_mut)]
             let mut request = client.client.put(url).build()?;
-            let info = &super::operations::PICK_COMPANY;
-            client.pre(&mut request, &info).await?;
-            let result = client.exec(request, &info).await;
-            client.post(&result, &info).await?;
-            let response = result?;
-            match response.status().as_u16() {
-                200..=299 => Ok(ResponseValue::empty(response)),
-                _ => Err(Error::UnexpectedResponse(response)),
-            }
+            Ok((client, request))
+        }
+        ///Sends a `PUT` request to `/company/{company}`
+        pub async fn send(self) -> Result<ResponseValue<()>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client
+                .inner
+                .exec(&super::operations::PICK_COMPANY, request)
+                .await?;
+            Ok(ResponseValue::empty(response))
         }
     }
     /**Builder for [`Client::list_things`]
@@ -2319,8 +2055,9 @@ pub mod builder {
                 });
             self
         }
-        ///Sends a `GET` request to `/things`
-        pub async fn send(self) -> Result<ResponseValue<types::ThingPage>, Error> {
+        fn __request(
+            self,
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
             let Self {
                 client,
                 max,
@@ -2363,15 +2100,34 @@ pub mod builder {
                 .query(&::ledgerkey::client::QueryParam::new("sort", &sort))
                 .headers(header_map)
                 .build()?;
-            let info = &super::operations::LIST_THINGS;
-            client.pre(&mut _request, &info).await?;
-            let result = client.exec(_request, &info).await;
-            client.post(&result, &info).await?;
-            let response = result?;
-            match response.status().as_u16() {
-                200..=299 => ResponseValue::from_response(response).await,
-                _ => Err(Error::UnexpectedResponse(response)),
+            Ok((client, _request))
+        }
+        ///Sends a `GET` request to `/things`
+        pub async fn send(self) -> Result<ResponseValue<types::ThingPage>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client
+                .inner
+                .exec(&super::operations::LIST_THINGS, request)
+                .await?;
+            ResponseValue::from_response(response).await
+        }
+        /// The pages of this list, from the one that was asked for or the first; see [`Pages`](::ledgerkey::client::Pages).
+        pub fn pages(self) -> ::ledgerkey::client::Pages<types::ThingPage> {
+            match self.__request() {
+                Ok((client, request)) => {
+                    client.inner.list(&super::operations::LIST_THINGS, request)
+                }
+                Err(error) => {
+                    ::ledgerkey::client::Pages::failed(
+                        &super::operations::LIST_THINGS,
+                        error,
+                    )
+                }
             }
+        }
+        /// The rows of all pages, from the one that was asked for or the first on; see [`Items`](::ledgerkey::client::Items).
+        pub fn items(self) -> ::ledgerkey::client::Items<types::ThingPage> {
+            self.pages().items()
         }
     }
     /**Builder for [`Client::add_thing`]
@@ -2407,8 +2163,9 @@ pub mod builder {
             self.body = self.body.map(f);
             self
         }
-        ///Sends a `POST` request to `/things`
-        pub async fn send(self) -> Result<ResponseValue<types::Thing>, Error> {
+        fn __request(
+            self,
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
             let Self { client, body } = self;
             let body = body
                 .and_then(|v| types::Thing::try_from(v).map_err(|e| e.to_string()))
@@ -2426,15 +2183,16 @@ pub mod builder {
                 )
                 .json(&body)
                 .build()?;
-            let info = &super::operations::ADD_THING;
-            client.pre(&mut request, &info).await?;
-            let result = client.exec(request, &info).await;
-            client.post(&result, &info).await?;
-            let response = result?;
-            match response.status().as_u16() {
-                200..=299 => ResponseValue::from_response(response).await,
-                _ => Err(Error::UnexpectedResponse(response)),
-            }
+            Ok((client, request))
+        }
+        ///Sends a `POST` request to `/things`
+        pub async fn send(self) -> Result<ResponseValue<types::Thing>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client
+                .inner
+                .exec(&super::operations::ADD_THING, request)
+                .await?;
+            ResponseValue::from_response(response).await
         }
     }
     /**Builder for [`Client::download_thing`]
@@ -2461,8 +2219,9 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for id failed".to_string());
             self
         }
-        ///Sends a `GET` request to `/things/{id}/file`
-        pub async fn send(self) -> Result<ResponseValue<ByteStream>, Error> {
+        fn __request(
+            self,
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
             let Self { client, id } = self;
             let id = id.map_err(Error::InvalidRequest)?;
             let url = format!(
@@ -2470,15 +2229,16 @@ pub mod builder {
             );
             #[allow(unused_mut)]
             let mut request = client.client.get(url).build()?;
-            let info = &super::operations::DOWNLOAD_THING;
-            client.pre(&mut request, &info).await?;
-            let result = client.exec(request, &info).await;
-            client.post(&result, &info).await?;
-            let response = result?;
-            match response.status().as_u16() {
-                200..=299 => Ok(ResponseValue::stream(response)),
-                _ => Err(Error::UnexpectedResponse(response)),
-            }
+            Ok((client, request))
+        }
+        ///Sends a `GET` request to `/things/{id}/file`
+        pub async fn send(self) -> Result<ResponseValue<ByteStream>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client
+                .inner
+                .exec(&super::operations::DOWNLOAD_THING, request)
+                .await?;
+            Ok(ResponseValue::stream(response))
         }
     }
     /**Builder for [`Client::send_thing`]
@@ -2518,8 +2278,9 @@ pub mod builder {
                 });
             self
         }
-        ///Sends a `PUT` request to `/things/{id}/file`
-        pub async fn send(self) -> Result<ResponseValue<()>, Error> {
+        fn __request(
+            self,
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
             let Self { client, id, body } = self;
             let id = id.map_err(Error::InvalidRequest)?;
             let body = body.map_err(Error::InvalidRequest)?;
@@ -2538,15 +2299,16 @@ pub mod builder {
                 )
                 .body(body)
                 .build()?;
-            let info = &super::operations::SEND_THING;
-            client.pre(&mut request, &info).await?;
-            let result = client.exec(request, &info).await;
-            client.post(&result, &info).await?;
-            let response = result?;
-            match response.status().as_u16() {
-                200..=299 => Ok(ResponseValue::empty(response)),
-                _ => Err(Error::UnexpectedResponse(response)),
-            }
+            Ok((client, request))
+        }
+        ///Sends a `PUT` request to `/things/{id}/file`
+        pub async fn send(self) -> Result<ResponseValue<()>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client
+                .inner
+                .exec(&super::operations::SEND_THING, request)
+                .await?;
+            Ok(ResponseValue::empty(response))
         }
     }
     /**Builder for [`Client::type_`]
@@ -2586,10 +2348,9 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for per_page failed".to_string());
             self
         }
-        ///Sends a `GET` request to `/types`
-        pub async fn send(
+        fn __request(
             self,
-        ) -> Result<ResponseValue<::std::vec::Vec<types::TypeResponseItem>>, Error> {
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
             let Self { client, page, per_page } = self;
             let page = page.map_err(Error::InvalidRequest)?;
             let per_page = per_page.map_err(Error::InvalidRequest)?;
@@ -2607,15 +2368,34 @@ pub mod builder {
                 .query(&::ledgerkey::client::QueryParam::new("page", &page))
                 .query(&::ledgerkey::client::QueryParam::new("perPage", &per_page))
                 .build()?;
-            let info = &super::operations::TYPE;
-            client.pre(&mut request, &info).await?;
-            let result = client.exec(request, &info).await;
-            client.post(&result, &info).await?;
-            let response = result?;
-            match response.status().as_u16() {
-                200..=299 => ResponseValue::from_response(response).await,
-                _ => Err(Error::UnexpectedResponse(response)),
+            Ok((client, request))
+        }
+        ///Sends a `GET` request to `/types`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<::std::vec::Vec<types::TypeResponseItem>>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client.inner.exec(&super::operations::TYPE, request).await?;
+            ResponseValue::from_response(response).await
+        }
+        /// The pages of this list, from the one that was asked for or the first; see [`Pages`](::ledgerkey::client::Pages).
+        pub fn pages(
+            self,
+        ) -> ::ledgerkey::client::Pages<::std::vec::Vec<types::TypeResponseItem>> {
+            match self.__request() {
+                Ok((client, request)) => {
+                    client.inner.list(&super::operations::TYPE, request)
+                }
+                Err(error) => {
+                    ::ledgerkey::client::Pages::failed(&super::operations::TYPE, error)
+                }
             }
+        }
+        /// The rows of all pages, from the one that was asked for or the first on; see [`Items`](::ledgerkey::client::Items).
+        pub fn items(
+            self,
+        ) -> ::ledgerkey::client::Items<::std::vec::Vec<types::TypeResponseItem>> {
+            self.pages().items()
         }
     }
     /**Builder for [`Client::list_old_things`]
@@ -2651,10 +2431,9 @@ pub mod builder {
             self.body = self.body.map(f);
             self
         }
-        ///Sends a `POST` request to `/old-things`
-        pub async fn send(
+        fn __request(
             self,
-        ) -> Result<ResponseValue<::std::vec::Vec<types::Thing>>, Error> {
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
             let Self { client, body } = self;
             let body = body
                 .and_then(|v| types::Query::try_from(v).map_err(|e| e.to_string()))
@@ -2672,15 +2451,36 @@ pub mod builder {
                 )
                 .form_urlencoded(&body)?
                 .build()?;
-            let info = &super::operations::LIST_OLD_THINGS;
-            client.pre(&mut request, &info).await?;
-            let result = client.exec(request, &info).await;
-            client.post(&result, &info).await?;
-            let response = result?;
-            match response.status().as_u16() {
-                200..=299 => ResponseValue::from_response(response).await,
-                _ => Err(Error::UnexpectedResponse(response)),
+            Ok((client, request))
+        }
+        ///Sends a `POST` request to `/old-things`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<::std::vec::Vec<types::Thing>>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client
+                .inner
+                .exec(&super::operations::LIST_OLD_THINGS, request)
+                .await?;
+            ResponseValue::from_response(response).await
+        }
+        /// The pages of this list, from the one that was asked for or the first; see [`Pages`](::ledgerkey::client::Pages).
+        pub fn pages(self) -> ::ledgerkey::client::Pages<::std::vec::Vec<types::Thing>> {
+            match self.__request() {
+                Ok((client, request)) => {
+                    client.inner.list(&super::operations::LIST_OLD_THINGS, request)
+                }
+                Err(error) => {
+                    ::ledgerkey::client::Pages::failed(
+                        &super::operations::LIST_OLD_THINGS,
+                        error,
+                    )
+                }
             }
+        }
+        /// The rows of all pages, from the one that was asked for or the first on; see [`Items`](::ledgerkey::client::Items).
+        pub fn items(self) -> ::ledgerkey::client::Items<::std::vec::Vec<types::Thing>> {
+            self.pages().items()
         }
     }
 }
