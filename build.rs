@@ -1,12 +1,14 @@
-//! Generates the client of every spec of the vendors that are asked for.
+//! Generates the client of every spec that is asked for. A spec of BILL's has a feature of its name, but for the first.
 
 fn main() {
-    let mut specs = Vec::new();
-    if std::env::var_os("CARGO_FEATURE_BEZALA").is_some() {
-        specs.push("specs/bezala.yaml");
-    }
-    if std::env::var_os("CARGO_FEATURE_BILL").is_some() {
-        specs.extend(["specs/bill.yaml", "specs/bill-v2.yaml", "specs/bill-spend.yaml", "specs/bill-partner.yaml"]);
-    }
-    ledgerkey_codegen::build_each(specs);
+    let specs = [
+        ("BEZALA", "specs/bezala.yaml"),
+        ("BILL_V3", "specs/bill.yaml"),
+        ("BILL_V2", "specs/bill-v2.yaml"),
+        ("BILL_SPEND", "specs/bill-spend.yaml"),
+        ("BILL_PARTNER", "specs/bill-partner.yaml"),
+        ("BILL_EVENTS", "specs/bill-events.yaml"),
+    ];
+    let is_asked_for = |feature: &str| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
+    ledgerkey_codegen::build_each(specs.into_iter().filter(|(feature, _)| is_asked_for(feature)).map(|(_, spec)| spec));
 }

@@ -8,7 +8,7 @@
 )]
 
 // The generated code names this crate as a consumer's would.
-#[cfg(any(feature = "bezala", feature = "bill"))]
+#[cfg(any(feature = "bezala", feature = "_bill"))]
 extern crate self as ledgerkey;
 
 pub mod client;
@@ -27,7 +27,7 @@ pub mod wire;
 
 #[cfg(feature = "bezala")]
 pub mod bezala;
-#[cfg(feature = "bill")]
+#[cfg(feature = "_bill")]
 pub mod bill;
 
 pub use error::{Error, Mismatch, Problem, Refusal};

@@ -1,8 +1,11 @@
 //! MFA: making a session trusted. Trust belongs to the session and dies with it, unless the device is remembered; then the MFA id is good for 30
 //! days and goes with each later sign-in. Source: developer.bill.com/reference/stepupsession.
 
-use super::access::Organization;
+#[cfg(feature = "bill-v3")]
+use super::Organization;
+#[cfg(feature = "bill-v3")]
 use super::api::types;
+#[cfg(feature = "bill-v3")]
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -16,16 +19,19 @@ pub struct Remembered {
 }
 
 /// The steps to a trusted session.
+#[cfg(feature = "bill-v3")]
 #[derive(Debug)]
 pub struct Mfa<'o> {
     organization: &'o Organization,
 }
 
 /// A challenge whose token is on its way to the user's phone.
+#[cfg(feature = "bill-v3")]
 #[derive(Debug, Clone)]
 #[must_use = "the session is trusted only once the token has been validated"]
 pub struct Challenge(String);
 
+#[cfg(feature = "bill-v3")]
 impl<'o> Mfa<'o> {
     pub(super) fn new(organization: &'o Organization) -> Self {
         Self { organization }

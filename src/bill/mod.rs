@@ -20,24 +20,44 @@
 //! # }
 //! ```
 
-mod access;
-mod credentials;
+#[cfg(any(feature = "_organization", feature = "bill-partner"))]
+mod calls;
+#[cfg(feature = "_organization")]
 pub mod mfa;
+#[cfg(feature = "_organization")]
+mod organization;
+#[cfg(feature = "_organization")]
 mod organizations;
+#[cfg(feature = "bill-partner")]
+#[path = "partner.rs"]
+mod partner_key;
+#[cfg(feature = "bill-spend")]
+#[path = "spend.rs"]
+mod spend_token;
 
 use std::sync::Arc;
 
-pub use self::access::{Organization, Partner, Spend};
-use self::credentials::private::SignInCall;
-pub use self::credentials::{ConsoleToken, Credential, DeveloperKey, PartnerKey, PartnerUser, SpendToken, SyncToken};
+#[cfg(feature = "_organization")]
+pub use self::organization::{ConsoleToken, DeveloperKey, Organization, SyncToken};
+#[cfg(feature = "_organization")]
 pub use self::organizations::Organizations;
+#[cfg(all(feature = "bill-partner", feature = "_organization"))]
+pub use self::partner_key::PartnerUser;
+#[cfg(feature = "bill-partner")]
+pub use self::partner_key::{Partner, PartnerKey};
+use self::private::SignInCall;
+#[cfg(feature = "bill-spend")]
+pub use self::spend_token::{Spend, SpendToken};
+#[cfg(feature = "bill-events")]
+use crate::client::Connection;
 use crate::client::{Settings, Wire};
 use crate::error::Error;
 
 /// Includes what the spec of this name was generated into.
 macro_rules! generated {
-    ($(#[$doc:meta])* $module:ident, $file:literal) => {
+    ($(#[$doc:meta])* $feature:literal, $module:ident, $file:literal) => {
         $(#[$doc])*
+        #[cfg(feature = $feature)]
         #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "generated")]
         pub mod $module {
             include!(concat!(env!("OUT_DIR"), "/", $file));
@@ -46,30 +66,67 @@ macro_rules! generated {
 }
 generated!(
     /// The v3 API: AP/AR, sessions and MFA.
+    "bill-v3",
     api,
     "bill.rs"
 );
 generated!(
     /// The v2 API.
+    "bill-v2",
     v2,
     "bill-v2.rs"
 );
 generated!(
     /// The Spend & Expense API.
+    "bill-spend",
     spend,
     "bill-spend.rs"
 );
 generated!(
     /// The partner API.
+    "bill-partner",
     partner,
     "bill-partner.rs"
 );
+generated!(
+    /// The webhooks API: which events are told to whom. What a receiver does with them is in [`webhook`](super::webhook).
+    "bill-events",
+    events,
+    "bill-events.rs"
+);
+
+/// A credential, and what it opens.
+pub trait Credential: private::Sealed {
+    /// What it opens.
+    type Access;
+
+    #[doc(hidden)]
+    fn open(self, bill: &Bill, call: SignInCall) -> Result<Self::Access, Error>;
+}
+
+mod private {
+    /// Which of BILL's two calls signs in. The session is good for both APIs either way.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum SignInCall {
+        /// `POST /v3/login`, or the other where the v3 API is not built.
+        Usual,
+        /// `POST /v2/Login.json`.
+        #[cfg(feature = "bill-v2")]
+        V2,
+    }
+
+    /// Only this crate knows BILL's ways.
+    pub trait Sealed {}
+}
 
 /// BILL at one pair of addresses: the sandbox's, production's, or others.
 #[derive(Debug, Clone)]
 pub struct Bill {
     v3: Arc<Wire>,
+    #[cfg(feature = "bill-v2")]
     v2: Arc<Wire>,
+    #[cfg(feature = "bill-events")]
+    events: Arc<Wire>,
 }
 
 /// The v3 address of BILL's sandbox; source: developer.bill.com/docs/environmental-differences.
@@ -98,15 +155,25 @@ impl Bill {
         Self::at(PRODUCTION_V3, PRODUCTION_V2, Settings::default())
     }
 
-    /// BILL at other addresses: v3 as `https://HOST/connect`, v2 as `https://HOST/api/v2`; with or without the version at the end.
+    /// BILL at other addresses: v3 as `https://HOST/connect`, v2 as `https://HOST/api/v2`; with or without the version at the end. Webhooks
+    /// are at `/connect-events` beside the first.
     ///
     /// # Errors
     /// `config` if an address is not an https URL (or http to loopback).
     pub fn at(v3: &str, v2: &str, settings: Settings) -> Result<Self, Error> {
         // The specs' paths begin with the version.
-        let v3 = Wire::new(without(v3, "/v3"), settings)?;
-        let v2 = v3.beside(without(v2, "/v2"))?;
-        Ok(Self { v3: Arc::new(v3), v2: Arc::new(v2) })
+        let v3_address = without(v3, "/v3");
+        let v3 = Wire::new(v3_address, settings)?;
+        #[cfg(not(feature = "bill-v2"))]
+        let _ = v2;
+        Ok(Self {
+            #[cfg(feature = "bill-v2")]
+            v2: Arc::new(v3.beside(without(v2, "/v2"))?),
+            // Source of the path: developer.bill.com/docs/environmental-differences.
+            #[cfg(feature = "bill-events")]
+            events: Arc::new(v3.beside(&format!("{}/connect-events", without(v3_address, "/connect")))?),
+            v3: Arc::new(v3),
+        })
     }
 
     /// Opens what a credential leads to. Nothing is sent yet: the first call signs in.
@@ -114,7 +181,7 @@ impl Bill {
     /// # Errors
     /// `config`, naming the field, if a credential is empty or cannot be sent.
     pub fn session<C: Credential>(&self, credential: C) -> Result<C::Access, Error> {
-        credential.open(self, SignInCall::V3)
+        credential.open(self, SignInCall::Usual)
     }
 
     /// As [`Bill::session`], but signs in by the v2 call. BILL's pages differ on which call takes a sync token and a console
@@ -122,6 +189,7 @@ impl Bill {
     ///
     /// # Errors
     /// As [`Bill::session`]; `config` for a credential that has no v2 call.
+    #[cfg(feature = "bill-v2")]
     pub fn session_by_v2<C: Credential>(&self, credential: C) -> Result<C::Access, Error> {
         credential.open(self, SignInCall::V2)
     }
@@ -146,6 +214,7 @@ impl Bill {
     /// # }
     /// # run().unwrap();
     /// ```
+    #[cfg(feature = "_organization")]
     pub fn organizations<C>(&self, credential: impl Fn(&str) -> C + Send + Sync + 'static) -> Organizations
     where
         C: Credential<Access = Organization>,
@@ -158,4 +227,23 @@ impl Bill {
 fn without<'a>(address: &'a str, version: &str) -> &'a str {
     let address = address.trim().trim_end_matches('/');
     address.strip_suffix(version).unwrap_or(address)
+}
+
+#[cfg(feature = "bill-events")]
+impl Bill {
+    /// The webhooks API under a session that another API has signed in to; `told` is what BILL knows and may quote. No limit of calls is
+    /// documented for it, so nobody's is counted.
+    fn events(&self, session: &crate::session::Session, told: Vec<crate::Secret>) -> events::Client {
+        let connection = Connection::new(self.events.clone(), &events::API, &crate::client::Account::default(), told);
+        events::Client::new(connection.with_session(session.clone()))
+    }
+}
+
+#[cfg(any(feature = "bill-spend", feature = "bill-partner"))]
+fn v3_only(call: SignInCall) -> Result<(), Error> {
+    match call {
+        SignInCall::Usual => Ok(()),
+        #[cfg(feature = "bill-v2")]
+        SignInCall::V2 => Err(Error::config("BILL's v2 API has no sign-in for this credential")),
+    }
 }

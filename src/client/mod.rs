@@ -17,9 +17,9 @@ use serde::de::DeserializeOwned;
 #[doc(hidden)]
 pub use reqwest;
 
-pub use crate::error::Error;
 use self::paging::Read;
 pub use self::paging::{Items, Page, PageToken, Paged, Pages, told};
+pub use crate::error::Error;
 use crate::error::Mismatch;
 pub use crate::session::store::Lease;
 pub use crate::transport::budget::{Claim, SharedBudget, Taken};

@@ -257,7 +257,8 @@ impl List {
     }
 
     async fn page<T>(&self, read: Reader<T>) -> Result<(Read<T>, Option<PageToken>), Error> {
-        let mut request = self.template.try_clone().ok_or_else(|| Error::config("the list's body cannot be sent twice"))?;
+        let mut request =
+            self.template.try_clone().ok_or_else(|| Error::config("the list's body cannot be sent twice"))?;
         self.cursor.write_to(&mut request)?;
         let response = self.connection.exec(self.operation, request).await?;
         let page = read(response).await?;
@@ -324,7 +325,10 @@ impl<T> Unpin for Pages<T> {}
 
 impl<T> fmt::Debug for Pages<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pages").field("operation", &self.operation.id).field("token", &self.token).finish_non_exhaustive()
+        f.debug_struct("Pages")
+            .field("operation", &self.operation.id)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
     }
 }
 

@@ -126,8 +126,8 @@ fn header(scheme: &str, secret: &Secret) -> Result<HeaderValue, Error> {
             "the {scheme} cannot be sent as a header: it is empty or holds more than visible ASCII"
         )));
     }
-    let mut value = HeaderValue::from_str(text)
-        .map_err(|_| Error::config(format!("the {scheme} cannot be a header")))?;
+    let mut value =
+        HeaderValue::from_str(text).map_err(|_| Error::config(format!("the {scheme} cannot be a header")))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -123,7 +123,8 @@ impl<'c> Call<'c> {
         }
         let (Some(session), Some(live)) = (&self.shared.session, live) else { return false };
         match class {
-            Class::DeadSession => return true,
+            // What goes with each call has no session that could be renewed.
+            Class::DeadSession => return session.way().operation.is_some(),
             Class::Untrusted => live.set_trusted(false),
             _ => {}
         }
@@ -387,7 +388,7 @@ impl<'c> Call<'c> {
                 let way = self.connection.session().map(Session::way);
                 match class {
                     // Where the credential itself goes with each call, a refusal of it is one of signing in.
-                    Class::Other
+                    Class::Other | Class::DeadSession
                         if let Some(way) = way.filter(|way| way.operation.is_none() && refusal.status == 401) =>
                     {
                         Error::SignInRejected { way: way.name, refusal }

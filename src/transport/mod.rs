@@ -105,7 +105,7 @@ impl Connection {
     }
 
     /// What is taken out of the vendor's words.
-    #[cfg(feature = "bill")]
+    #[cfg(feature = "_bill")]
     pub(crate) fn told(&self) -> Vec<Secret> {
         self.0.hide.told()
     }
@@ -143,7 +143,7 @@ impl Connection {
     }
 
     /// Whether somebody else holds this very connection: a client, a call under way.
-    #[cfg(feature = "bill")]
+    #[cfg(feature = "_bill")]
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
@@ -182,6 +182,7 @@ impl Connection {
 }
 
 /// What a call sends.
+#[expect(clippy::large_enum_variant, reason = "one a call, in the call's future")]
 enum Sending<'s> {
     /// This, and a copy of it at each further try.
     Given(Option<Request>),
@@ -196,8 +197,8 @@ impl Sending<'_> {
             Self::Built(build) => Ok((build()?, true)),
             Self::Given(kept) => {
                 let request = kept.take();
-                let request = request
-                    .ok_or_else(|| Error::config(format!("{}: its body cannot be sent twice", operation.id)))?;
+                let request =
+                    request.ok_or_else(|| Error::config(format!("{}: its body cannot be sent twice", operation.id)))?;
                 *kept = request.try_clone();
                 Ok((request, kept.is_some()))
             }

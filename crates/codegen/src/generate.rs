@@ -3,13 +3,13 @@
 use proc_macro2::TokenStream;
 
 use crate::fault::{Fault, Faults};
-use crate::{calls, generator};
 use crate::model::{Model, Operation};
 use crate::prepare::{is_generated, prepare};
 use crate::rewrite::{Rewritten, rewrite};
 use crate::source::Source;
 use crate::tables::tables;
 use crate::types::{self, Clearable};
+use crate::{calls, generator};
 
 /// The whole module for a spec, formatted.
 ///

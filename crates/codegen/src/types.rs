@@ -27,7 +27,12 @@ impl Paged {
 }
 
 /// Rewrites the module `types`. `answers` are the types of the operations' answers.
-pub(crate) fn refine(file: &mut syn::File, model: &Model, answers: &BTreeMap<String, Type>, clearable: &Clearable) -> Paged {
+pub(crate) fn refine(
+    file: &mut syn::File,
+    model: &Model,
+    answers: &BTreeMap<String, Type>,
+    clearable: &Clearable,
+) -> Paged {
     let sent = sent(file);
     let Some(types) = module(&mut file.items, "types") else { return Paged(BTreeSet::new()) };
     let sent = closure(types, sent);
@@ -97,7 +102,9 @@ fn closure(types: &[Item], mut found: BTreeSet<String>) -> BTreeSet<String> {
         let mut names = Vec::new();
         match item {
             Item::Struct(item) => Names(&mut names).visit_fields(&item.fields),
-            Item::Enum(item) => item.variants.iter().for_each(|variant| Names(&mut names).visit_fields(&variant.fields)),
+            Item::Enum(item) => {
+                item.variants.iter().for_each(|variant| Names(&mut names).visit_fields(&variant.fields))
+            }
             _ => continue,
         }
         made_of.insert(defined(item).unwrap_or_default(), names);
@@ -143,7 +150,8 @@ fn texts(types: &[Item]) -> Vec<Item> {
     let names = types.iter().filter_map(|item| {
         let Item::Struct(item) = item else { return None };
         let Fields::Unnamed(fields) = &item.fields else { return None };
-        let is_text = fields.unnamed.len() == 1 && fields.unnamed.iter().all(|field| name_of(&field.ty).as_deref() == Some("String"));
+        let is_text = fields.unnamed.len() == 1
+            && fields.unnamed.iter().all(|field| name_of(&field.ty).as_deref() == Some("String"));
         is_text.then_some(&item.ident)
     });
     names
@@ -176,14 +184,15 @@ fn page(types: &[Item], name: &str, rows: &str, next: Option<&str>) -> Option<It
         row = element_of(&inner);
     }
     let row = row?;
-    let next = match next.and_then(|next| next.split_once('/')).map(|(_, next)| next.split_once('/').unwrap_or((next, ""))) {
-        None => quote!(None),
-        Some((first, rest)) => {
-            let (field, _) = field_of(types, name, first)?;
-            let rest = if rest.is_empty() { String::new() } else { format!("/{rest}") };
-            quote!(::ledgerkey::client::told(&self.#field, #rest))
-        }
-    };
+    let next =
+        match next.and_then(|next| next.split_once('/')).map(|(_, next)| next.split_once('/').unwrap_or((next, ""))) {
+            None => quote!(None),
+            Some((first, rest)) => {
+                let (field, _) = field_of(types, name, first)?;
+                let rest = if rest.is_empty() { String::new() } else { format!("/{rest}") };
+                quote!(::ledgerkey::client::told(&self.#field, #rest))
+            }
+        };
     let name = quote::format_ident!("{name}");
     Some(syn::parse_quote! {
         impl ::ledgerkey::client::Paged for #name {
@@ -258,7 +267,8 @@ impl Clearable {
                 schema.get("required").and_then(Value::as_array).is_some_and(|keys| keys.iter().any(|it| it == key))
             };
             let fields = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-            let nullable = fields.filter(|(key, field)| field.get("nullable") == Some(&Value::Bool(true)) && !required(key));
+            let nullable =
+                fields.filter(|(key, field)| field.get("nullable") == Some(&Value::Bool(true)) && !required(key));
             let keys: BTreeSet<String> = nullable.map(|(key, _)| key.clone()).collect();
             if !keys.is_empty() {
                 found.insert(name.to_pascal_case(), keys);
@@ -291,7 +301,8 @@ fn make_clearable(item: &mut Item, clearable: &BTreeMap<&str, &BTreeSet<String>>
         Item::Mod(builders) if builders.ident == "builder" => {
             for item in builders.content.iter_mut().flat_map(|(_, items)| items) {
                 let Some(keys) = defined(item).and_then(|name| clearable.get(name.as_str()).copied()) else { continue };
-                let idents: BTreeSet<String> = keys.iter().map(|key| heck::ToSnakeCase::to_snake_case(key.as_str())).collect();
+                let idents: BTreeSet<String> =
+                    keys.iter().map(|key| heck::ToSnakeCase::to_snake_case(key.as_str())).collect();
                 clear_in_builder(item, &idents);
             }
         }

@@ -48,7 +48,10 @@ impl Cursor {
     /// `config` if pages are numbers here and this is none.
     pub(super) fn go_to(&mut self, token: PageToken) -> Result<(), Error> {
         if !matches!(self.paging.style, PagingStyle::Token(_)) && token.0.parse::<u64>().is_err() {
-            return Err(Error::config(format!("{}: its pages are numbered, and `{token}` is no number", self.operation.id)));
+            return Err(Error::config(format!(
+                "{}: its pages are numbered, and `{token}` is no number",
+                self.operation.id
+            )));
         }
         self.token = Some(token);
         Ok(())
@@ -154,8 +157,7 @@ impl Given {
 
 /// Sets a parameter of the query, in the place of what was given for it.
 fn set_query(request: &mut Request, name: &str, value: &str) {
-    let kept: Vec<(String, String)> =
-        request.url().query_pairs().into_owned().filter(|(key, _)| key != name).collect();
+    let kept: Vec<(String, String)> = request.url().query_pairs().into_owned().filter(|(key, _)| key != name).collect();
     request.url_mut().query_pairs_mut().clear().extend_pairs(kept).append_pair(name, value);
 }
 
