@@ -29,6 +29,37 @@ impl Bill {
         Ok(Reply::done(201, &Value::Object(row)))
     }
 
+    /// `POST /v3/payments/bulk`: one payment a bill, all or none. Whether BILL makes some where others fail is not documented.
+    pub(super) fn create_bulk_payment(&mut self, call: &Call, who: &Who) -> Result<Reply, Refusal> {
+        let given = body(call)?;
+        let parts = given.get("payments").and_then(Value::as_array).filter(|parts| !parts.is_empty());
+        let parts = parts.ok_or_else(|| Refusal::invalid(vec!["payments: must not be null".to_owned()]))?.clone();
+        let mut wanted = Vec::new();
+        for part in &parts {
+            let mut one = given.clone();
+            one.remove("payments");
+            one.extend(part.as_object().cloned().unwrap_or_default());
+            // The bulk call has no such field; of the single one it is required.
+            one.entry("processingOptions").or_insert_with(|| json!({}));
+            let sum = check(&one, call.now)?;
+            wanted.push((one, sum));
+        }
+        let books = self.books(&who.organization)?;
+        let before = books.table(Shelf::Bills).clone();
+        let mut made = Vec::new();
+        for (one, sum) in wanted {
+            match pay(books, one, sum, call.now) {
+                Ok(row) => made.push(row),
+                Err(refusal) => {
+                    *books.table_mut(Shelf::Bills) = before;
+                    return Err(refusal);
+                }
+            }
+        }
+        let rows: Vec<Row> = made.into_iter().map(|row| books.put(Shelf::Payments, row, call.now)).collect();
+        Ok(Reply::done(201, &json!({"payments": rows})))
+    }
+
     /// `GET /v3/payments/options`.
     pub(super) fn payment_options(&mut self, call: &Call, who: &Who) -> Result<Reply, Refusal> {
         let vendor = call.filled("vendorId").ok_or_else(|| Refusal::missing("vendorId"))?;
