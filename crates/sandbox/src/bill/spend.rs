@@ -197,7 +197,7 @@ impl Spend {
         };
         for i in 1..=2 {
             let row = whose(json!({
-                "name": format!("Example Card {i}"), "lastFour": format!("000{i}"), "validThru": "12/30", "status": "ACTIVATED", "type": "VIRTUAL",
+                "name": format!("Example Card {i}"), "lastFour": format!("000{i}"), "validThru": "12/30", "status": "ACTIVATED", "type": "VIRTUAL_VENDOR",
                 "shareBudgetFunds": true, "recurring": false, "createdTime": time::bill_v3(opened), "updatedTime": time::bill_v3(opened),
             }));
             let row = self.named("crd", row);
@@ -224,7 +224,7 @@ impl Spend {
             let row = self.named("txn", row);
             self.transactions.push(row);
         }
-        for (i, status) in ["PENDING_APPROVAL", "APPROVED", "DENIED"].into_iter().enumerate() {
+        for (i, status) in ["AWAITING_APPROVAL", "APPROVED", "DENIED"].into_iter().enumerate() {
             let row = whose(json!({
                 "amount": 12.5, "type": "PURCHASE", "status": status, "statusHistory": [], "note": format!("Example {}", i + 1), "merchantName": "Example Merchant",
                 "occurredDate": time::date(opened), "submittedTime": time::bill_v3(opened), "receipts": [], "retired": false,
