@@ -169,8 +169,43 @@ impl Shelves for OfCompany<'_> {
         self.secrets.text(20)
     }
 
+    /// Approved, a claim waits for the next batch; sent back, it is its user's again (the descriptions of these calls). There is
+    /// one approver in every chain here.
+    fn acted(&self, word: &str, row: &Row) -> Result<Row, Wrong> {
+        let state = match word {
+            "approve" => "queue",
+            "disapprove" => "unapproved",
+            _ => return Ok(Row::new()),
+        };
+        if matches!(row.get("state").and_then(Value::as_str), Some("draft" | "accounting" | "accounted")) {
+            let what = What::Kind("one that allows this");
+            return Err(Wrong::Invalid(vec![Problem { at: "state".to_owned(), what }]));
+        }
+        Ok(Row::from_iter([("state".to_owned(), json!(state))]))
+    }
+
+    fn settle(&self, row: &mut Row, first: bool) {
+        let person = |name: &str| self.company.people.rows.first().and_then(|row| row.get(name)).cloned();
+        let (id, name) = if first {
+            (person("id").unwrap_or_default(), person("name").unwrap_or_default())
+        } else {
+            (json!(self.caller.user), json!(self.caller.name))
+        };
+        // Something for an approver to do, and for everybody to see.
+        if let Some(Value::String(state)) = row.get_mut("state").filter(|_| first)
+            && matches!(state.as_str(), "draft" | "accounted")
+        {
+            "reviewing".clone_into(state);
+        }
+        for (field, value) in [("user_id", id), ("user_name", name), ("company_id", json!(self.company.id))] {
+            if let Some(place) = row.get_mut(field) {
+                *place = value;
+            }
+        }
+    }
+
     fn sees(&self, row: &Row) -> bool {
-        // The rows of the examples are nobody's: their users are not of this company.
+        // What has an owner and a state is a claim; the rest is for all of the company.
         !row.contains_key("user_id") || !row.contains_key("state") || visible(row, self.caller)
     }
 }

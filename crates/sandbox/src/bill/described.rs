@@ -12,7 +12,7 @@ use super::{Bill, Refusal, lists, v2, v2_rows};
 use crate::collection::Table;
 use crate::generic::{Done, Own, Shelves, Store, Work, Wrong, fresh_like};
 use crate::secrets::Secrets;
-use crate::spec::{Api, Deed, Description, Manner, Operation, Routes, What};
+use crate::spec::{Api, Body, Deed, Description, Manner, Operation, Routes, What};
 use crate::wire::{Call, Reply, Row};
 
 type Described = (&'static Description, &'static Operation);
@@ -134,21 +134,9 @@ fn described(call: &Call) -> Result<Described, Refusal> {
 
 fn v3(call: &Call, shelves: &mut dyn Shelves) -> Result<Reply, Refusal> {
     let (description, operation) = described(call)?;
-    let json = operation.body.as_ref().is_some_and(|body| body.media == "application/json");
-    let given = match &operation.body {
-        Some(_) if call.body.is_empty() => None,
-        Some(_) if json => Some(serde_json::from_slice(&call.body).map_err(|why| unreadable(&why.to_string()))?),
-        Some(_) | None => None,
-    };
-    if operation.body.as_ref().is_some_and(|body| body.required && !json) && call.body.is_empty() {
-        return Err(Refusal::invalid(vec!["file: must not be empty".to_owned()]));
-    }
-    // The bytes of a file are not read: a body that is none of JSON is there or not.
-    let given = if json || call.body.is_empty() { given } else { None };
-    let required = operation.body.as_ref().is_some_and(|body| body.required && json);
-    if required && given.is_none() {
-        return Err(unreadable("the body is empty"));
-    }
+    let json = operation.body.as_ref().is_some_and(Body::json) && !call.body.is_empty();
+    let read = || serde_json::from_slice(&call.body).map_err(|why| unreadable(&why.to_string()));
+    let given = if json { Some(read()?) } else { None };
     let (done, again) = Work { description, operation, call, given, shelves }.perform()?;
     let reply = match done {
         Done::Rows(rows) => listed(call, (description, operation), rows)?,
@@ -183,7 +171,7 @@ fn listed(call: &Call, (description, operation): Described, rows: Vec<Row>) -> R
     let bare = operation.items(&description.document).is_some_and(|at| at.is_empty());
     let mut answer = if bare { answer["results"].clone() } else { answer };
     if let (Some(row), Some(schema)) = (answer.as_object_mut(), description.answers(operation)) {
-        row.retain(|name, _| schema.property(name).is_some());
+        row.retain(|name, _| schema.open() || schema.property(name).is_some());
     }
     Ok(Reply::done(operation.status, &answer))
 }

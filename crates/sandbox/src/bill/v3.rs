@@ -48,6 +48,7 @@ impl Bill {
             "stepUpSession" => self.step_up(call, &who),
             "listMfaPhones" => self.list_phones(&who),
             "createPayment" => self.create_payment(call, &who),
+            "cancelPayment" | "voidPayment" => self.undo_payment(call, &who),
             "createBulkPayment" => self.create_bulk_payment(call, &who),
             "getPaymentOptions" => self.payment_options(call, &who),
             op => match deed(op) {

@@ -9,7 +9,7 @@ mod shelf;
 use serde_json::{Value, json};
 
 use crate::collection::Table;
-use crate::spec::{Deed, Description, Manner, Operation, Problem, Schema};
+use crate::spec::{Deed, Description, Manner, Operation, Problem, Schema, What};
 use crate::time::{DAY, Millis};
 use crate::wire::{Call, Row, text};
 
@@ -97,8 +97,12 @@ impl Work<'_> {
         }
         let Some(body) = &self.operation.body else { return Ok(()) };
         match &self.given {
-            None if body.required => Err(Wrong::Unreadable("a body is required".to_owned())),
-            Some(given) if body.media == "application/json" => {
+            None if body.required && body.json() => Err(Wrong::Unreadable("the body is empty".to_owned())),
+            // A file is there or not: what is in it is nobody's affair here.
+            None if body.required && self.call.body.is_empty() => {
+                Err(Wrong::Invalid(vec![Problem { at: "file".to_owned(), what: What::Missing }]))
+            }
+            Some(given) if body.json() => {
                 let problems = self.description.schema(&body.schema).problems(given, "");
                 if problems.is_empty() { Ok(()) } else { Err(Wrong::Invalid(problems)) }
             }
@@ -141,10 +145,12 @@ impl Work<'_> {
             }
             Deed::Act { shelf: template, slot, word } => {
                 let (key, id) = (shelf(&template), self.id(&slot)?);
-                self.row(&template, &key, &id)?;
+                let row = self.row(&template, &key, &id)?.clone();
+                let own = self.shelves.acted(&word, &row)?;
                 let given = self.fields(&template);
                 let row = self.change(&template, &key, &id, given)?;
-                let change = self.acted(&template, &word, &row);
+                let mut change = self.acted(&template, &word, &row);
+                change.extend(own);
                 let row = self.change(&template, &key, &id, change)?;
                 Ok(if self.speaks_of(&template) { self.told(&row) } else { self.example() })
             }

@@ -30,6 +30,7 @@ impl Work<'_> {
                 let mut row = base.clone();
                 // What no list shows can be found by the id of the example alone.
                 let shown = shelf.is_some_and(|shelf| shelf.listed);
+                self.shelves.settle(&mut row, true);
                 self.name(template, key, &mut row, n == 0 && !shown);
                 if n > 0
                     && let Some(Value::String(name)) = row.get_mut("name")
@@ -55,6 +56,7 @@ impl Work<'_> {
     pub(super) fn add(&mut self, template: &str, key: &str, given: Row) -> Result<Row, Wrong> {
         self.seeded(template, key);
         let mut row = self.base(template);
+        self.shelves.settle(&mut row, false);
         self.name(template, key, &mut row, false);
         self.lay(template, &mut row, given);
         let now = self.call.now;

@@ -43,6 +43,14 @@ pub(crate) trait Shelves {
     /// A new secret.
     fn secret(&mut self) -> String;
 
+    /// Makes a row the caller's; one of the first rows, somebody's who is always there.
+    fn settle(&self, _row: &mut Row, _first: bool) {}
+
+    /// What an action does that its description tells in prose alone.
+    fn acted(&self, _word: &str, _row: &Row) -> Result<Row, Wrong> {
+        Ok(Row::new())
+    }
+
     fn own(&self, _template: &str) -> Option<Own> {
         None
     }
@@ -180,5 +188,9 @@ pub(super) fn filled(template: &str, slots: &BTreeMap<String, String>) -> String
 /// What a row of a collection is called, for people.
 pub(super) fn noun(template: &str) -> String {
     let word = template.rsplit('/').find(|piece| !piece.starts_with('{')).unwrap_or(template);
-    word.strip_suffix('s').unwrap_or(word).replace(['-', '_'], " ")
+    let one = match word.strip_suffix("ies") {
+        Some(start) => format!("{start}y"),
+        None => word.strip_suffix('s').unwrap_or(word).to_owned(),
+    };
+    one.replace(['-', '_'], " ")
 }

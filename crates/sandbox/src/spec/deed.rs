@@ -122,6 +122,7 @@ impl<'a> Map<'a> {
         }
         if let Some((above, word)) = path.rsplit_once("/bulk")
             && self.collections.contains(above)
+            && (word.is_empty() || word.starts_with('/'))
         {
             let manner = match (method, word.trim_start_matches('/')) {
                 ("POST", "") => Manner::Create,
@@ -142,6 +143,7 @@ impl<'a> Map<'a> {
         if self.collections.contains(path) {
             return match method {
                 "POST" => Deed::Create { shelf: shelf() },
+                // Values are taken out by a body that names them.
                 "DELETE" => Deed::Many { shelf: shelf(), manner: Manner::Remove },
                 _ => Deed::Show,
             };
@@ -186,7 +188,12 @@ impl<'a> Map<'a> {
             }
             (schema.get("items")?.get("$ref")? == named).then_some(())
         };
-        let mut fits = self.lists.iter().filter(|(path, list)| near(path) && same(list).is_some());
+        // Of a list whose form is open, there is nothing to compare.
+        let open = |list: &Operation| {
+            let answer = list.answer.as_ref().map(|answer| Schema::new(self.document, &answer.schema));
+            answer.is_some_and(Schema::open)
+        };
+        let mut fits = self.lists.iter().filter(|(path, list)| near(path) && (same(list).is_some() || open(list)));
         match (fits.next(), fits.next()) {
             (Some((path, _)), None) => Some((*path).to_owned()),
             _ => None,

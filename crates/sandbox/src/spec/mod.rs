@@ -13,7 +13,7 @@ use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value};
 
 pub(crate) use deed::{Deed, Manner};
-pub(crate) use operation::{Description, Operation};
+pub(crate) use operation::{Body, Description, Operation};
 pub(crate) use schema::{Problem, Schema, What};
 
 /// An API: one description, one name.

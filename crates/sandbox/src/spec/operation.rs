@@ -71,6 +71,12 @@ pub(crate) struct Answer {
     pub example: Value,
 }
 
+impl Body {
+    pub(crate) fn json(&self) -> bool {
+        self.media == "application/json"
+    }
+}
+
 /// Where the rows of a list stand in its answer, and how many there are at most.
 #[derive(Debug)]
 pub(crate) struct Paging {
@@ -122,10 +128,10 @@ impl Description {
         let at = operation.items(&self.document)?;
         let mut schema = self.schema(&answer.schema);
         for name in at.split('/').filter(|name| !name.is_empty()) {
-            schema = schema.property(name)?;
+            schema = schema.property(name).unwrap_or(Schema::OPEN);
         }
         let rows = answer.example.pointer(&at).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        Some((schema.items()?, rows))
+        Some((schema.items().unwrap_or(Schema::OPEN), rows))
     }
 }
 
@@ -147,12 +153,16 @@ impl Operation {
         if let Some(paging) = &self.paging {
             return Some(paging.items.clone());
         }
-        let schema = Schema::new(document, &self.answer.as_ref()?.schema);
+        let answer = self.answer.as_ref()?;
+        let schema = Schema::new(document, &answer.schema);
         let of_rows = |schema: Schema<'_>| schema.kind() == Some("array");
         if of_rows(schema) {
             return Some(String::new());
         }
-        let named = ["results", "collection"].into_iter().find(|name| schema.property(name).is_some_and(of_rows));
+        // Of an answer whose form is open, the example shows where the rows are.
+        let shown = |name: &str| schema.open() && answer.example.get(name).is_some_and(Value::is_array);
+        let named = ["results", "collection"].into_iter();
+        let named = named.into_iter().find(|name| schema.property(name).is_some_and(of_rows) || shown(name));
         named.map(|name| format!("/{name}"))
     }
 }

@@ -28,6 +28,9 @@ pub(crate) struct Schema<'a> {
 }
 
 impl<'a> Schema<'a> {
+    /// Says nothing, and so takes anything.
+    pub(crate) const OPEN: Self = Self { document: &Value::Null, schema: &Value::Null };
+
     pub(crate) fn new(document: &'a Value, schema: &'a Value) -> Self {
         let mut schema = schema;
         while let Some(path) = schema.get("$ref").and_then(Value::as_str) {
@@ -91,7 +94,7 @@ impl<'a> Schema<'a> {
     }
 
     /// Whether the description leaves the form open.
-    fn open(self) -> bool {
+    pub(crate) fn open(self) -> bool {
         let bounded =
             ["properties", "items", "enum", "allOf", "oneOf"].iter().any(|key| self.schema.get(key).is_some());
         !bounded && matches!(self.kind(), None | Some("object"))
