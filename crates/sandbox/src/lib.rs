@@ -43,6 +43,7 @@ mod clock;
 mod collection;
 mod control;
 mod faults;
+mod generic;
 mod log;
 mod secrets;
 mod server;

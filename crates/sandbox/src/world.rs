@@ -48,7 +48,7 @@ pub(crate) fn signs_in(api: Api, operation: &str) -> bool {
     match api {
         Api::Bill | Api::BillV2 => operation == "login",
         Api::BillPartner => matches!(operation, "login" | "loginAsUser"),
-        Api::BillSpend => false,
+        Api::BillSpend | Api::BillEvents => false,
         Api::Bezala => operation.starts_with("create") && operation.ends_with("Token"),
     }
 }

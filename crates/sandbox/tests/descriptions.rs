@@ -1,48 +1,35 @@
-//! Every operation of every description is served, and what is answered is what the description says.
+//! The operations that were written by hand answer what the descriptions say, and name no field beyond them. That every operation
+//! answers is the contract's affair.
 
 #![allow(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
 
 mod common;
+#[path = "common/description.rs"]
+mod description;
 #[path = "common/schema.rs"]
 mod schema;
 
 use std::collections::BTreeSet;
 
 use common::{credential, request};
+use description::{DESCRIPTIONS, document, operations};
 use ledgerkey_sandbox::Sandbox;
 use reqwest::{Method, RequestBuilder};
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use schema::misfits;
-use serde_json::{Map, Value, json};
-
-const DESCRIPTIONS: [(&str, &str, &str); 5] = [
-    ("bill", "/connect", include_str!("../specs/bill.yaml")),
-    ("bill-v2", "/api", include_str!("../specs/bill-v2.yaml")),
-    ("bill-spend", "/connect", include_str!("../specs/bill-spend.yaml")),
-    ("bill-partner", "/connect", include_str!("../specs/bill-partner.yaml")),
-    ("bezala", "", include_str!("../specs/bezala.yaml")),
-];
+use serde_json::{Value, json};
 
 /// Calls operations by their ids, and holds each answer against its schema.
 struct Caller {
     sandbox: Sandbox,
     documents: Vec<(&'static str, &'static str, Value)>,
-    called: BTreeSet<String>,
     misfits: BTreeSet<String>,
     headers: Vec<(&'static str, String)>,
 }
 
 impl Caller {
     fn new() -> Self {
-        let documents =
-            DESCRIPTIONS.map(|(api, base, text)| (api, base, json_of(&Yaml::load_from_str(text).unwrap()[0]))).to_vec();
-        Self {
-            sandbox: Sandbox::start().unwrap(),
-            documents,
-            called: BTreeSet::new(),
-            misfits: BTreeSet::new(),
-            headers: Vec::new(),
-        }
+        let documents = DESCRIPTIONS.map(|(api, base, text)| (api, base, document(text))).to_vec();
+        Self { sandbox: Sandbox::start().unwrap(), documents, misfits: BTreeSet::new(), headers: Vec::new() }
     }
 
     fn c(&self, name: &str) -> String {
@@ -72,9 +59,7 @@ impl Caller {
         query: &str,
         with: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Value {
-        let body = self.exchange(what, slots, query, with, false).await;
-        self.called.insert(what.to_owned());
-        body
+        self.exchange(what, slots, query, with, false).await
     }
 
     async fn exchange(
@@ -127,16 +112,6 @@ async fn all_of_them() {
     spend(&mut it).await;
     partner(&mut it).await;
     bezala(&mut it).await;
-    let all: BTreeSet<String> = it
-        .documents
-        .iter()
-        .flat_map(|(api, _, document)| {
-            operations(document)
-                .map(move |(_, _, operation)| format!("{api}/{}", operation["operationId"].as_str().unwrap()))
-        })
-        .collect();
-    let left: Vec<_> = all.difference(&it.called).collect();
-    assert!(left.is_empty(), "never called: {left:?}");
     assert!(it.misfits.is_empty(), "{:#?}", it.misfits);
 }
 
@@ -317,27 +292,4 @@ async fn bezala(it: &mut Caller) {
         .part("file", reqwest::multipart::Part::bytes(&b"f"[..]).file_name("f.pdf"))
         .text("draft", "1");
     it.send("bezala/uploadAttachment", &[], "", |request| request.multipart(form)).await;
-}
-
-fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
-    document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
-        let methods = item.as_object().unwrap().iter().filter(|(_, operation)| operation.get("operationId").is_some());
-        methods.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
-    })
-}
-
-fn json_of(yaml: &Yaml<'_>) -> Value {
-    match yaml {
-        Yaml::Value(Scalar::Boolean(it)) => json!(it),
-        Yaml::Value(Scalar::Integer(it)) => json!(it),
-        Yaml::Value(Scalar::FloatingPoint(it)) => json!(it.into_inner()),
-        Yaml::Value(Scalar::String(it)) => json!(it),
-        Yaml::Sequence(items) => items.iter().map(json_of).collect(),
-        Yaml::Mapping(map) => {
-            let key = |key: &Yaml<'_>| json_of(key).as_str().map_or_else(|| json_of(key).to_string(), str::to_owned);
-            Value::Object(map.iter().map(|(name, value)| (key(name), json_of(value))).collect::<Map<_, _>>())
-        }
-        Yaml::Tagged(_, inner) => json_of(inner),
-        _ => Value::Null,
-    }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::pages::{self, Pages};
 use super::{Bezala, Caller, body, invalid, refuse, require, rooted};
 use crate::collection::Table;
+use crate::generic::Store;
 use crate::secrets::Secrets;
 use crate::time::{self, DAY, Millis};
 use crate::wire::{Call, Reply, Row, filled, text};
@@ -27,6 +28,10 @@ pub(super) struct Company {
     pub bill_lines: Table,
     pub attachments: Table,
     pub batch_documents: Table,
+    /// Users, in what operations of the description said of them.
+    pub people: Table,
+    /// The rows that the description alone tells of.
+    pub store: Store,
 }
 
 /// Gives out ids.
@@ -111,7 +116,7 @@ impl Company {
                 SKIPPABLE.array(call, rows)
             }
             "exportReceipts" => self.export_receipts(call, caller),
-            _ => Err(refuse(404, "Not found")),
+            _ => self.described(call, caller, ids, secrets),
         }
     }
 
@@ -206,15 +211,28 @@ impl Bezala {
         let members = self.users.values().filter_map(|user| Some((user, user.memberships.get(&caller.company)?)));
         // That a regular user is shown itself alone is a guess.
         let seen = members.filter(|(user, _)| caller.sees_all() || user.id == caller.user);
-        let rows: Vec<Value> = seen
+        let mut rows: Vec<Row> = seen
             .map(|(user, roles)| {
                 json!({
                     "id": user.id, "name": user.name, "email": user.email, "locale": "en", "roles": roles, "state": "accepted", "ssn": null,
                     "email_is_confirmed": true, "sign_in_count": user.sign_ins, "last_sign_in_at": user.last_sign_in.map(time::zulu),
                 })
             })
+            .filter_map(|row| row.as_object().cloned())
             .collect();
-        Reply::done(200, &Value::Array(rows))
+        // Users that were made by a call, and what calls changed of the others: neither can sign in.
+        let people = self.companies.get(&caller.company).map(|company| &company.people.rows[..]).unwrap_or_default();
+        let names: Vec<String> = rows.iter().take(1).flat_map(|row| row.keys().cloned()).collect();
+        for person in people {
+            let mut shown = person.clone();
+            shown.retain(|name, _| names.contains(name));
+            match rows.iter_mut().find(|row| row.get("id") == person.get("id")) {
+                Some(row) => row.extend(shown),
+                None if caller.sees_all() => rows.push(shown),
+                None => {}
+            }
+        }
+        Reply::done(200, &json!(rows))
     }
 }
 

@@ -98,10 +98,11 @@ impl Company {
     /// `GET /api/expenses`: what is not accounted yet, grouped by kind and state.
     pub(super) fn overview(&self, caller: &Caller) -> Reply {
         let mut answer = Row::new();
-        answer.insert(
-            "batch_dates".to_owned(),
-            json!(self.batch_documents.rows.iter().filter_map(|row| row.get("created_at")).collect::<Vec<_>>()),
-        );
+        // Latest first, as points in time; the batches themselves carry a date.
+        let mut dates: Vec<_> =
+            self.batch_documents.rows.iter().filter_map(|row| pages::at(row, "created_at")).collect();
+        dates.sort_unstable_by(|a, b| b.cmp(a));
+        answer.insert("batch_dates".to_owned(), dates.into_iter().map(time::zulu).collect());
         let none = Table::default();
         for (kind, table) in [
             ("transactions", &self.transactions),

@@ -2,6 +2,7 @@
 
 mod bills;
 mod company;
+mod described;
 mod expenses;
 mod pages;
 mod seed;
@@ -214,6 +215,13 @@ impl Bezala {
             _ => {}
         }
         let company = self.companies.get_mut(&caller.company).ok_or_else(|| refuse(404, "Not found"))?;
+        // Who belongs to a company is known here: the company keeps what it knows of them beyond that.
+        for user in self.users.values().filter(|user| user.memberships.contains_key(&caller.company)) {
+            if company.people.get(&user.id.to_string()).is_none() {
+                let row = json!({"id": user.id, "name": user.name, "email": user.email});
+                company.people.push(row.as_object().cloned().unwrap_or_default());
+            }
+        }
         let mut ids = company::Ids { last: self.last_id };
         let outcome = company.serve(call, caller, &mut ids, &mut self.secrets);
         self.last_id = ids.last;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Refusal;
 use crate::collection::Table;
+use crate::generic::{Store, fresh_like};
 use crate::time::{self, Millis};
 use crate::wire::{Row, amount, amount_of, cents, filled, whole_cents, without_nulls};
 
@@ -29,6 +30,19 @@ impl Shelf {
             Self::Payments => "payment",
             Self::BankAccounts => "bank account",
         }
+    }
+
+    /// By the path that v3 serves it at.
+    pub(crate) fn at(path: &str) -> Option<Self> {
+        Some(match path {
+            "/v3/vendors" => Self::Vendors,
+            "/v3/bills" => Self::Bills,
+            "/v3/customers" => Self::Customers,
+            "/v3/invoices" => Self::Invoices,
+            "/v3/payments" => Self::Payments,
+            "/v3/funding-accounts/banks" => Self::BankAccounts,
+            _ => return None,
+        })
     }
 
     /// Ids begin with the kind (BILL's guides; that of a bank account is not documented).
@@ -166,6 +180,8 @@ pub(crate) struct Books {
     invoices: Table,
     payments: Table,
     bank_accounts: Table,
+    /// The rows that the descriptions alone tell of.
+    pub(super) store: Store,
 }
 
 impl Books {
@@ -181,6 +197,7 @@ impl Books {
             invoices: none(),
             payments: none(),
             bank_accounts: none(),
+            store: Store::default(),
         }
     }
 
@@ -217,6 +234,15 @@ impl Books {
         Ok(self.put(shelf, row, now))
     }
 
+    /// Makes a row that has its id already.
+    pub(super) fn adopt(&mut self, shelf: Shelf, row: Row, id: &str, now: Millis) -> Result<(), Refusal> {
+        self.create(shelf, row, now)?;
+        if let Some(row) = self.table_mut(shelf).rows.last_mut() {
+            row.insert("id".to_owned(), json!(id));
+        }
+        Ok(())
+    }
+
     /// Gives a row its id and its times, and keeps it.
     pub(crate) fn put(&mut self, shelf: Shelf, mut row: Row, now: Millis) -> Row {
         row.insert("id".to_owned(), Value::from(self.id(shelf.prefix())));
@@ -235,6 +261,15 @@ impl Books {
     pub(crate) fn id(&mut self, prefix: &str) -> String {
         self.made += 1;
         format!("{prefix}01{:05}{:010}", self.number, self.made)
+    }
+
+    /// A new id in the form of another.
+    pub(super) fn fresh(&mut self, like: &Value) -> Value {
+        self.made += 1;
+        match like {
+            Value::Number(_) => json!(self.made),
+            like => json!(fresh_like(like.as_str().unwrap_or_default(), self.number, self.made)),
+        }
     }
 
     fn bill(&mut self, row: &mut Row) -> Result<(), Refusal> {

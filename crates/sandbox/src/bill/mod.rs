@@ -2,6 +2,8 @@
 //! modules below.
 
 mod books;
+mod described;
+mod events;
 mod lists;
 mod mfa;
 mod partner;
@@ -11,6 +13,7 @@ mod seed;
 mod sessions;
 mod spend;
 mod v2;
+mod v2_rows;
 mod v3;
 
 use std::collections::BTreeMap;
@@ -22,6 +25,7 @@ use crate::time::{DAY, HOUR, MINUTE, Millis};
 use crate::wire::{Call, Reply};
 use crate::{Lock, Options};
 
+pub(crate) use described::file;
 pub use mfa::TextMessage;
 pub(crate) use refusal::{Refusal, message};
 
@@ -72,12 +76,13 @@ const MESSAGES_A_MINUTE: u32 = 5;
 const SPEND_CALLS_A_MINUTE: u32 = 60;
 
 impl Bill {
-    /// Carries out an operation of any of BILL's four APIs.
+    /// Carries out an operation of any of BILL's five APIs.
     pub(crate) fn act(&mut self, call: &Call) -> Reply {
         match call.api {
             Api::BillV2 => self.v2(call).unwrap_or_else(Refusal::v2),
             Api::BillSpend => self.spend(call).unwrap_or_else(|refusal| refusal.v3(call.now)),
             Api::BillPartner => self.partner(call).unwrap_or_else(|refusal| refusal.v3(call.now)),
+            Api::BillEvents => self.events(call).unwrap_or_else(|refusal| refusal.v3(call.now)),
             Api::Bill | Api::Bezala => self.v3(call).unwrap_or_else(|refusal| refusal.v3(call.now)),
         }
     }
@@ -119,7 +124,9 @@ impl Bill {
                 let text = |key: &str| body.get(key).and_then(|value| value.as_str()).map(str::to_owned);
                 (text("devKey")?, None, text("organizationId"))
             }
-            Api::Bill => (call.header("devkey")?.to_owned(), call.header("sessionid").map(str::to_owned), None),
+            Api::Bill | Api::BillEvents => {
+                (call.header("devkey")?.to_owned(), call.header("sessionid").map(str::to_owned), None)
+            }
             Api::BillV2 => {
                 let mut form = call.form();
                 (form.remove("devKey")?, form.remove("sessionId"), form.remove("orgId"))

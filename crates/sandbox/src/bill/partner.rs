@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::sessions::{body, missing};
 use super::{Bill, Organization, Refusal, lists, seed};
 use crate::collection::Table;
+use crate::generic::Store;
+use crate::spec::Routes;
 use crate::time::{self, Millis};
 use crate::wire::{Call, Reply, Row, filled, merge};
 
@@ -17,6 +19,9 @@ pub(crate) struct Partner {
     users: BTreeMap<String, Table>,
     roles: Table,
     made_users: u64,
+    /// What the description alone tells of, by organization.
+    pub(super) stores: BTreeMap<String, Store>,
+    pub(super) made: u64,
 }
 
 impl Bill {
@@ -49,6 +54,8 @@ impl Bill {
                 let answer = lists::accounts(call, &self.partner.roles, &["id", "type", "archived"], &[])?;
                 return Ok(Reply::done(200, &answer));
             }
+            // Of the partner itself, and no organization's.
+            _ if !described_of_organization(call) => return self.of_partner(call, None),
             _ => {}
         }
         // Users are an organization's: its id is a header too (BILL's page on keys and tokens).
@@ -89,7 +96,7 @@ impl Bill {
                 user.insert("archived".to_owned(), json!(call.op == "archivePartnerUser"));
                 Ok(Reply::done(200, &Value::Object(user.clone())))
             }
-            _ => Err(Refusal::coded(404, "BDC_1121")),
+            _ => self.of_partner(call, Some(&organization)),
         }
     }
 
@@ -165,6 +172,8 @@ impl Partner {
             users: BTreeMap::new(),
             roles: Table { rows: roles.collect() },
             made_users: 0,
+            stores: BTreeMap::new(),
+            made: 0,
         };
         for (at, id) in organizations.enumerate() {
             let row = json!({
@@ -182,6 +191,26 @@ impl Partner {
     pub(super) fn first_user(&self, organization: &str) -> String {
         let row = self.users.get(organization).and_then(|users| users.rows.first());
         row.and_then(|row| filled(row, "id")).unwrap_or_default().to_owned()
+    }
+
+    /// The type of a user's role.
+    pub(super) fn role(&self, organization: &str, id: &str) -> Option<String> {
+        let user = self.users.get(organization)?.get(id)?;
+        let role = self.roles.get(filled(user, "roleId")?)?;
+        filled(role, "type").map(str::to_owned)
+    }
+
+    pub(super) fn keeps(key: &str) -> bool {
+        matches!(key, "/v3/partner/organizations" | "/v3/partner/users" | "/v3/partner/roles")
+    }
+
+    pub(super) fn table(&mut self, organization: &str, key: &str) -> &mut Table {
+        match key {
+            "/v3/partner/organizations" => &mut self.organizations,
+            "/v3/partner/users" => self.users.entry(organization.to_owned()).or_default(),
+            "/v3/partner/roles" => &mut self.roles,
+            _ => self.stores.entry(organization.to_owned()).or_default().tables.entry(key.to_owned()).or_default(),
+        }
     }
 
     pub(super) fn has_active_user(&self, organization: &str, id: &str) -> bool {
@@ -207,6 +236,11 @@ impl Partner {
         self.users.entry(organization.to_owned()).or_default().push(row.clone());
         row
     }
+}
+
+/// Whether a call names an organization in its header.
+fn described_of_organization(call: &Call) -> bool {
+    Routes::operation(call.api, &call.op).is_some_and(|(_, operation)| operation.takes_header("organizationId"))
 }
 
 fn finish(row: &mut Row, id: &str, now: Millis) {

@@ -6,7 +6,7 @@ use super::books::{Books, Shelf};
 use super::sessions::{Kind, Who, body};
 use super::{Bill, Refusal};
 use crate::time::{self, Millis};
-use crate::wire::{Call, Reply, Row, amount, cents, decimal, filled};
+use crate::wire::{Call, Reply, Row, amount, cents, decimal, filled, text};
 
 impl Bill {
     /// `POST /v3/payments`.
@@ -27,6 +27,58 @@ impl Bill {
         row.insert("createdBy".to_owned(), json!(who.user));
         let row = books.put(Shelf::Payments, row, call.now);
         Ok(Reply::done(201, &Value::Object(row)))
+    }
+
+    /// `POST /v3/payments/bulk`: one payment a bill, all or none. Whether BILL makes some where others fail is not documented.
+    pub(super) fn create_bulk_payment(&mut self, call: &Call, who: &Who) -> Result<Reply, Refusal> {
+        let given = body(call)?;
+        let parts = given.get("payments").and_then(Value::as_array).filter(|parts| !parts.is_empty());
+        let parts = parts.ok_or_else(|| Refusal::invalid(vec!["payments: must not be null".to_owned()]))?.clone();
+        let mut wanted = Vec::new();
+        for part in &parts {
+            let mut one = given.clone();
+            one.remove("payments");
+            one.extend(part.as_object().cloned().unwrap_or_default());
+            // The bulk call has no such field; of the single one it is required.
+            one.entry("processingOptions").or_insert_with(|| json!({}));
+            let sum = check(&one, call.now)?;
+            wanted.push((one, sum));
+        }
+        let books = self.books(&who.organization)?;
+        let before = books.table(Shelf::Bills).clone();
+        let mut made = Vec::new();
+        for (one, sum) in wanted {
+            match pay(books, one, sum, call.now) {
+                Ok(row) => made.push(row),
+                Err(refusal) => {
+                    *books.table_mut(Shelf::Bills) = before;
+                    return Err(refusal);
+                }
+            }
+        }
+        let rows: Vec<Row> = made.into_iter().map(|row| books.put(Shelf::Payments, row, call.now)).collect();
+        Ok(Reply::done(201, &json!({"payments": rows})))
+    }
+
+    /// `POST /v3/payments/{paymentId}/cancel`, and `void`: the payment as the description has it, and the bill is owed again.
+    pub(super) fn undo_payment(&mut self, call: &Call, who: &Who) -> Result<Reply, Refusal> {
+        let books = self.books(&who.organization)?;
+        let payment = books.table(Shelf::Payments).get(call.id()).ok_or_else(|| Refusal::unknown("payment"))?;
+        let status = filled(payment, "status") == Some("SCHEDULED");
+        // Which code says so is not documented.
+        if call.op == "cancelPayment" && !status {
+            return Err(Refusal::new(422, "BDC_1159", "The payment cannot be canceled any more."));
+        }
+        let (bill, sum) = (payment.get("billId").map(text), payment.get("amount").and_then(cents));
+        let reply = self.of_organization(call, who)?;
+        let owed = bill.and_then(|bill| self.books(&who.organization).ok()?.table_mut(Shelf::Bills).get_mut(&bill));
+        if let Some(owed) = owed.filter(|_| status) {
+            let left = owed.get("scheduledAmount").and_then(cents).unwrap_or_default() - sum.unwrap_or_default();
+            owed.insert("scheduledAmount".to_owned(), amount(left.max(0)));
+            owed.insert("paymentStatus".to_owned(), json!(if left > 0 { "SCHEDULED" } else { "UNPAID" }));
+            owed.insert("updatedTime".to_owned(), json!(time::bill_v3(call.now)));
+        }
+        Ok(reply)
     }
 
     /// `GET /v3/payments/options`.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::sessions::body;
 use super::{Bill, Refusal, lists};
 use crate::collection::Table;
+use crate::generic::Store;
 use crate::log::Under;
 use crate::secrets::Secrets;
 use crate::time::{self, DAY, HOUR, Millis};
@@ -19,7 +20,8 @@ pub(crate) struct Spend {
     cards: Table,
     transactions: Table,
     reimbursements: Table,
-    made: u64,
+    pub(super) store: Store,
+    pub(super) made: u64,
 }
 
 /// How often a budget starts anew.
@@ -143,7 +145,8 @@ impl Bill {
                 merge(budget, change);
                 Ok(Reply::done(200, &Value::Object(budget.clone())))
             }
-            _ => Err(Refusal::coded(404, "BDC_1121")),
+            "-" => Err(Refusal::coded(404, "BDC_1121")),
+            _ => self.of_spend(call),
         }
     }
 }
@@ -158,6 +161,7 @@ impl Spend {
             cards: table(),
             transactions: table(),
             reimbursements: table(),
+            store: Store::default(),
             made: 0,
         };
         it.fill(now);
@@ -193,7 +197,7 @@ impl Spend {
         };
         for i in 1..=2 {
             let row = whose(json!({
-                "name": format!("Example Card {i}"), "lastFour": format!("000{i}"), "validThru": "12/30", "status": "ACTIVATED", "type": "VIRTUAL",
+                "name": format!("Example Card {i}"), "lastFour": format!("000{i}"), "validThru": "12/30", "status": "ACTIVATED", "type": "VIRTUAL_VENDOR",
                 "shareBudgetFunds": true, "recurring": false, "createdTime": time::bill_v3(opened), "updatedTime": time::bill_v3(opened),
             }));
             let row = self.named("crd", row);
@@ -220,7 +224,7 @@ impl Spend {
             let row = self.named("txn", row);
             self.transactions.push(row);
         }
-        for (i, status) in ["PENDING_APPROVAL", "APPROVED", "DENIED"].into_iter().enumerate() {
+        for (i, status) in ["AWAITING_APPROVAL", "APPROVED", "DENIED"].into_iter().enumerate() {
             let row = whose(json!({
                 "amount": 12.5, "type": "PURCHASE", "status": status, "statusHistory": [], "note": format!("Example {}", i + 1), "merchantName": "Example Merchant",
                 "occurredDate": time::date(opened), "submittedTime": time::bill_v3(opened), "receipts": [], "retired": false,
@@ -263,6 +267,24 @@ impl Spend {
         row.insert("id".to_owned(), json!(format!("{prefix}_{:06}", self.made)));
         row.insert("uuid".to_owned(), json!(self.secrets.uuid()));
         row
+    }
+}
+
+impl Spend {
+    pub(super) fn keeps(key: &str) -> bool {
+        let name = key.strip_prefix("/v3/spend/").unwrap_or_default();
+        matches!(name, "budgets" | "users" | "cards" | "transactions" | "reimbursements")
+    }
+
+    pub(super) fn table(&mut self, key: &str) -> &mut Table {
+        match key {
+            "/v3/spend/budgets" => &mut self.budgets,
+            "/v3/spend/users" => &mut self.users,
+            "/v3/spend/cards" => &mut self.cards,
+            "/v3/spend/transactions" => &mut self.transactions,
+            "/v3/spend/reimbursements" => &mut self.reimbursements,
+            _ => self.store.tables.entry(key.to_owned()).or_default(),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ impl Bill {
             _ => {}
         }
         let who = self.recognize_v3(call)?;
+        self.permit(call, &who)?;
         match call.op.as_str() {
             "logout" => {
                 self.end(&who);
@@ -47,10 +48,12 @@ impl Bill {
             "stepUpSession" => self.step_up(call, &who),
             "listMfaPhones" => self.list_phones(&who),
             "createPayment" => self.create_payment(call, &who),
+            "cancelPayment" | "voidPayment" => self.undo_payment(call, &who),
+            "createBulkPayment" => self.create_bulk_payment(call, &who),
             "getPaymentOptions" => self.payment_options(call, &who),
             op => match deed(op) {
                 Some((deed, shelf)) => self.deed(call, &who, &deed, shelf),
-                None => Err(Refusal::coded(404, "BDC_1121")),
+                None => self.of_organization(call, &who),
             },
         }
     }

@@ -1,4 +1,9 @@
-//! Which operation a method and a path stand for: read from the project's API descriptions, and from nothing else.
+//! Which operation a method and a path stand for, and what the operation is: read from the project's API descriptions, and from
+//! nothing else.
+
+mod deed;
+mod operation;
+mod schema;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -7,6 +12,10 @@ use percent_encoding::percent_decode_str;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value};
 
+pub(crate) use deed::{Deed, Manner};
+pub(crate) use operation::{Body, Description, Operation};
+pub(crate) use schema::{Problem, Schema, What};
+
 /// An API: one description, one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Api {
@@ -14,11 +23,13 @@ pub(crate) enum Api {
     BillV2,
     BillSpend,
     BillPartner,
+    BillEvents,
     Bezala,
 }
 
 impl Api {
-    pub(crate) const ALL: [Self; 5] = [Self::Bill, Self::BillV2, Self::BillSpend, Self::BillPartner, Self::Bezala];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Bill, Self::BillV2, Self::BillSpend, Self::BillPartner, Self::BillEvents, Self::Bezala];
 
     /// The description's name, as the command line spells it.
     pub(crate) fn name(self) -> &'static str {
@@ -27,6 +38,7 @@ impl Api {
             Self::BillV2 => "bill-v2",
             Self::BillSpend => "bill-spend",
             Self::BillPartner => "bill-partner",
+            Self::BillEvents => "bill-events",
             Self::Bezala => "bezala",
         }
     }
@@ -37,6 +49,7 @@ impl Api {
         Some(match () {
             () if starts("/connect/v3/spend/") => Self::BillSpend,
             () if starts("/connect/v3/partner/") => Self::BillPartner,
+            () if starts("/connect-events/") => Self::BillEvents,
             () if starts("/connect/") => Self::Bill,
             () if starts("/api/v2/") => Self::BillV2,
             () if starts("/api/") => Self::Bezala,
@@ -46,11 +59,12 @@ impl Api {
 
     fn description(self) -> &'static str {
         match self {
-            Self::Bill => include_str!("../specs/bill.yaml"),
-            Self::BillV2 => include_str!("../specs/bill-v2.yaml"),
-            Self::BillSpend => include_str!("../specs/bill-spend.yaml"),
-            Self::BillPartner => include_str!("../specs/bill-partner.yaml"),
-            Self::Bezala => include_str!("../specs/bezala.yaml"),
+            Self::Bill => include_str!("../../specs/bill.yaml"),
+            Self::BillV2 => include_str!("../../specs/bill-v2.yaml"),
+            Self::BillSpend => include_str!("../../specs/bill-spend.yaml"),
+            Self::BillPartner => include_str!("../../specs/bill-partner.yaml"),
+            Self::BillEvents => include_str!("../../specs/bill-events.yaml"),
+            Self::Bezala => include_str!("../../specs/bezala.yaml"),
         }
     }
 
@@ -58,6 +72,7 @@ impl Api {
     fn served_at(self, path: &str) -> String {
         match self {
             Self::Bill | Self::BillSpend | Self::BillPartner => format!("/connect{path}"),
+            Self::BillEvents => format!("/connect-events{path}"),
             Self::BillV2 if path.starts_with("/v2/") => format!("/api{path}"),
             Self::BillV2 => format!("/api/v2{path}"),
             Self::Bezala if path.starts_with("/api/") => path.to_owned(),
@@ -83,7 +98,7 @@ struct Route {
 }
 
 #[derive(Debug)]
-enum Piece {
+pub(crate) enum Piece {
     Fixed(String),
     Slot(String),
 }
@@ -92,6 +107,7 @@ enum Piece {
 #[derive(Debug)]
 pub(crate) struct Routes {
     all: Vec<Route>,
+    descriptions: Vec<Description>,
 }
 
 impl Routes {
@@ -101,16 +117,30 @@ impl Routes {
         static ROUTES: OnceLock<Result<Routes, String>> = OnceLock::new();
         ROUTES
             .get_or_init(|| {
-                let mut all = Vec::new();
+                let (mut all, mut descriptions) = (Vec::new(), Vec::new());
                 for api in Api::ALL {
-                    collect(api, &document(api.description()).map_err(|e| format!("{}: {e}", api.name()))?, &mut all);
+                    let document = document(api.description()).map_err(|e| format!("{}: {e}", api.name()))?;
+                    let description = Description::read(api, document);
+                    all.extend(description.operations.iter().map(|operation| Route {
+                        api,
+                        op: operation.id.clone(),
+                        method: operation.method.clone(),
+                        pieces: operation.pieces(api),
+                    }));
+                    descriptions.push(description);
                 }
                 // A fixed path wins over one with a placeholder in the same place.
                 all.sort_by_key(|route| route.pieces.iter().filter(|p| matches!(p, Piece::Slot(_))).count());
-                Ok(Self { all })
+                Ok(Self { all, descriptions })
             })
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// What an API's description says of an operation.
+    pub(crate) fn operation(api: Api, id: &str) -> Option<(&'static Description, &'static Operation)> {
+        let description = Self::load().ok()?.descriptions.iter().find(|description| description.api == api)?;
+        Some((description, description.operation(id)?))
     }
 
     /// `POST /v3/logout` stands in two descriptions; the header tells which is meant.
@@ -163,17 +193,6 @@ fn json(yaml: &Yaml<'_>) -> Value {
         }
         Yaml::Tagged(_, inner) => json(inner),
         _ => Value::Null,
-    }
-}
-
-fn collect(api: Api, description: &Value, into: &mut Vec<Route>) {
-    let paths = description.get("paths").and_then(Value::as_object);
-    for (path, item) in paths.into_iter().flatten() {
-        for (method, operation) in item.as_object().into_iter().flatten() {
-            let Some(op) = operation.get("operationId").and_then(Value::as_str) else { continue };
-            let pieces = api.served_at(path).trim_start_matches('/').split('/').map(piece).collect();
-            into.push(Route { api, op: op.to_owned(), method: method.to_ascii_uppercase(), pieces });
-        }
     }
 }
 
