@@ -14,8 +14,8 @@ use crate::doors::{self, Door, under};
 pub use crate::doors::{Lookup, bezala_access};
 
 /// Every API, in the order in which it is listed.
-pub fn apis() -> [&'static Api; 5] {
-    [&bezala::api::API, &bill::api::API, &bill::v2::API, &bill::spend::API, &bill::partner::API]
+pub fn apis() -> [&'static Api; 6] {
+    [&bezala::api::API, &bill::api::API, &bill::v2::API, &bill::spend::API, &bill::partner::API, &bill::events::API]
 }
 
 /// The API of this name.
@@ -29,10 +29,17 @@ pub fn api(name: &str) -> Result<&'static Api, Error> {
     })
 }
 
-/// The ways to sign in that lead to an API, the default first: its own, and for BILL's v3 also the one through a partner.
+/// The ways to sign in that lead to an API, the default first: its own, and for BILL's v3 also the one through a partner. BILL's webhooks have
+/// no sign-in of their own: every session of BILL's leads there.
 pub fn ways(api: &'static Api) -> Vec<&'static Way> {
-    let mut ways: Vec<&Way> = api.ways.iter().filter(|way| reaches(api, way)).collect();
-    if api.name == "bill" {
+    let own = |api: &'static Api| api.ways.iter().filter(|way| reaches(api, way));
+    let mut ways: Vec<&Way> = Vec::new();
+    if api.name == bill::events::API.name {
+        ways.extend(own(&bill::api::API));
+        ways.extend(own(&bill::partner::API));
+    }
+    ways.extend(own(api));
+    if [bill::api::API.name, bill::events::API.name].contains(&api.name) {
         ways.extend(bill::partner::API.way(PARTNER_USER));
     }
     ways
@@ -121,7 +128,12 @@ pub fn open_bare(
     };
     let address = look_up(variable).unwrap_or_else(|| default.to_owned());
     let address = address.trim().trim_end_matches('/');
-    let wire = Wire::new(address.strip_suffix(path).unwrap_or(address), settings);
+    let address = address.strip_suffix(path).unwrap_or(address);
+    let address = match api.name {
+        "bill-events" => format!("{}/connect-events", address.strip_suffix("/connect").unwrap_or(address)),
+        _ => address.to_owned(),
+    };
+    let wire = Wire::new(&address, settings);
     let wire = wire.map_err(|error| under(variable, error))?;
     Ok(Connection::new(Arc::new(wire), api, &Account::default(), secrets))
 }

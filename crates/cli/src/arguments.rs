@@ -33,7 +33,7 @@ pub(crate) enum Command {
     },
     /// List every operation: what it is called, where it goes, and what it needs
     Operations {
-        /// Only those of bezala, bill, bill-v2, bill-spend or bill-partner
+        /// Only those of bezala, bill, bill-v2, bill-spend, bill-partner or bill-events
         api: Option<String>,
         /// One JSON array instead of a table
         #[arg(long)]
@@ -46,7 +46,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Call {
-    /// bezala, bill, bill-v2, bill-spend or bill-partner
+    /// bezala, bill, bill-v2, bill-spend, bill-partner or bill-events
     pub(crate) api: String,
     /// The operation's id, as `ledgerkey operations` lists it
     #[arg(value_name = "OPERATION_ID")]

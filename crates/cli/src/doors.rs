@@ -42,6 +42,11 @@ impl Door {
             (Self::Organization(organization) | Self::PartnerUser { organization, .. }, "bill-v2") => {
                 organization.v2().inner().clone()
             }
+            (Self::Organization(organization) | Self::PartnerUser { organization, .. }, "bill-events") => {
+                organization.events().inner().clone()
+            }
+            (Self::Partner(partner), "bill-events") => partner.events().inner().clone(),
+            (Self::Spend(spend), "bill-events") => spend.events().inner().clone(),
             (Self::Partner(partner), "bill-partner") => partner.api().inner().clone(),
             (Self::Spend(spend), "bill-spend") => spend.api().inner().clone(),
             (Self::Bezala(access), "bezala") => access.api().inner().clone(),
@@ -57,7 +62,7 @@ impl Door {
                 vec![organization.session().clone(), partner.session().clone()]
             }
             Self::Partner(partner) => vec![partner.session().clone()],
-            Self::Spend(spend) => spend.api().inner().session().cloned().into_iter().collect(),
+            Self::Spend(spend) => vec![spend.session().clone()],
             Self::Bezala(access) => vec![access.session().clone()],
         }
     }
@@ -115,9 +120,9 @@ fn open_bill(api: &str, way: &str, look_up: Lookup<'_>, settings: Settings) -> R
         Bill::at(&v3, &v2, settings).map_err(|error| under("LEDGERKEY_BILL_URL or LEDGERKEY_BILL_V2_URL", error))?;
     let get = |name: &str| required(look_up, name);
     let secret = |name: &str| get(name).map(Secret::from);
-    match api {
-        "bill-spend" => return Ok(Door::Spend(bill.session(bill::SpendToken(secret("BILL_SPEND_TOKEN")?))?)),
-        "bill-partner" => return partner(&bill, look_up).map(Door::Partner),
+    match way {
+        "api-token" => return Ok(Door::Spend(bill.session(bill::SpendToken(secret("BILL_SPEND_TOKEN")?))?)),
+        "partner-key" => return partner(&bill, look_up).map(Door::Partner),
         _ => {}
     }
     let by_v2 = api == "bill-v2";

@@ -140,7 +140,7 @@ fn v3(call: &Call, shelves: &mut dyn Shelves) -> Result<Reply, Refusal> {
     let (done, again) = Work { description, operation, call, given, shelves }.perform()?;
     let reply = match done {
         Done::Rows(rows) => listed(call, (description, operation), rows)?,
-        Done::Answer(_) if !operation.answer.as_ref().is_some_and(|it| it.media == "application/json") => {
+        Done::Answer(_) if operation.answer.as_ref().is_none_or(|it| it.media != "application/json") => {
             let media = operation.answer.as_ref().map(|answer| answer.media.clone()).unwrap_or_default();
             Reply { body: Bytes::from(file(&media)), content_type: media, ..Reply::empty(operation.status) }
         }
