@@ -118,6 +118,33 @@ async fn trust_tokens_and_roles() {
 }
 
 #[tokio::test]
+async fn examples_name_rows_that_are_there() {
+    let sandbox = Sandbox::start().unwrap();
+    let session = session(&sandbox).await;
+    let call = async |method: Method, path: &str, body: Option<Value>| {
+        let request = bill(&sandbox, &session, method, &format!("/connect/v3/{path}"));
+        answer(body.iter().fold(request, reqwest::RequestBuilder::json)).await.1
+    };
+    let credits = call(Method::GET, "vendor-credits", None).await;
+    let of = credits["results"][0]["vendorId"].as_str().unwrap();
+    assert_eq!(call(Method::GET, &format!("vendors/{of}"), None).await["id"], json!(of));
+    assert!(credits["results"][0]["createdTime"].as_str().is_none_or(|at| at < "2099"));
+    let lines = json!([{"amount": 3.5}, {"amount": 1.25}]);
+    let body =
+        json!({"vendorId": of, "referenceNumber": "R", "creditDate": "2026-01-01", "vendorCreditLineItems": lines});
+    let made = call(Method::POST, "vendor-credits", Some(body)).await;
+    assert_eq!(made["amount"], json!(4.75));
+    let invoices = call(Method::GET, "invoices", None).await;
+    let email = format!("invoices/{}/email", invoices["results"][0]["id"].as_str().unwrap());
+    let body = json!({"replyTo": {"userId": "u"}, "recipient": {"to": ["a@example.com"]}});
+    for sent in 1..=6 {
+        let (status, answer) =
+            answer(bill(&sandbox, &session, Method::POST, &format!("/connect/v3/{email}")).json(&body)).await;
+        assert_eq!(status, if sent > 5 { 429 } else { 200 }, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_idempotent_key_acts_once() {
     let sandbox = Sandbox::start().unwrap();
     let session = session(&sandbox).await;

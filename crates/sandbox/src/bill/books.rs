@@ -333,6 +333,25 @@ impl Books {
         Ok(())
     }
 
+    /// Where a body brought lines, the row's totals are theirs, and each line has an id.
+    pub(super) fn add_up(&mut self, row: &mut Row, given: &[String]) {
+        let Some(field) = given.iter().find(|field| field.ends_with("LineItems")) else { return };
+        let Some(Value::Array(mut lines)) = row.remove(field) else { return };
+        let mut total = 0_i64;
+        for line in lines.iter_mut().filter_map(Value::as_object_mut) {
+            total = total.saturating_add(sum_of(line).unwrap_or_default());
+            if !line.contains_key("id") {
+                line.insert("id".to_owned(), Value::from(self.id("lin")));
+            }
+        }
+        row.insert(field.clone(), Value::Array(lines));
+        for name in ["amount", "totalAmount", "dueAmount", "amountDue"] {
+            if row.get(name).is_some_and(Value::is_number) && !given.iter().any(|given| given == name) {
+                row.insert(name.to_owned(), amount(total));
+            }
+        }
+    }
+
     /// Gives each line an id and adds the lines up, in cents.
     fn itemize(&mut self, row: &mut Row, field: &str, prefix: &str) -> Result<i64, Refusal> {
         let mut total = 0_i64;
@@ -342,23 +361,23 @@ impl Books {
         };
         for (at, line) in lines.iter_mut().enumerate() {
             let Value::Object(line) = line else { continue };
-            let sum = match (
-                line.get("amount").and_then(cents),
-                line.get("quantity").and_then(amount_of),
-                line.get("price").and_then(amount_of),
-            ) {
-                (Some(amount), _, _) => Some(amount),
-                (None, quantity, Some(price)) => {
-                    quantity.unwrap_or(Decimal::ONE).checked_mul(price).and_then(whole_cents)
-                }
-                _ => None,
-            };
+            let sum = sum_of(line);
             let sum = sum.ok_or_else(|| Refusal::invalid(vec![format!("{field}[{at}].amount: must not be null")]))?;
             total = total.saturating_add(sum);
             line.insert("id".to_owned(), Value::from(self.id(prefix)));
         }
         row.insert(field.to_owned(), Value::Array(lines));
         Ok(total)
+    }
+}
+
+/// What a line comes to, where it says so.
+fn sum_of(line: &Row) -> Option<i64> {
+    let price = line.get("price").or(line.get("unitPrice")).and_then(amount_of);
+    match (line.get("amount").and_then(cents), line.get("quantity").and_then(amount_of), price) {
+        (Some(amount), _, _) => Some(amount),
+        (None, quantity, Some(price)) => quantity.unwrap_or(Decimal::ONE).checked_mul(price).and_then(whole_cents),
+        _ => None,
     }
 }
 

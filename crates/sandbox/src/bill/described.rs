@@ -90,6 +90,7 @@ impl Bill {
             }
             _ => {}
         }
+        v2_rows::known(books);
         v2_rows::before(operation, books);
         let mut shelves = OfOrganization { books, secrets: &mut self.secrets, who };
         let given = Some(Value::Object(data.clone().unwrap_or_default()));
@@ -140,11 +141,13 @@ fn v3(call: &Call, shelves: &mut dyn Shelves) -> Result<Reply, Refusal> {
     let (done, again) = Work { description, operation, call, given, shelves }.perform()?;
     let reply = match done {
         Done::Rows(rows) => listed(call, (description, operation), rows)?,
-        Done::Answer(_) if !operation.answer.as_ref().is_some_and(|it| it.media == "application/json") => {
-            let media = operation.answer.as_ref().map(|answer| answer.media.clone()).unwrap_or_default();
-            Reply { body: Bytes::from(file(&media)), content_type: media, ..Reply::empty(operation.status) }
-        }
-        Done::Answer(answer) => Reply::done(operation.status, &answer),
+        Done::Answer(answer) => match operation.file() {
+            Some(media) => {
+                let body = Bytes::from(file(media));
+                Reply { body, content_type: media.to_owned(), ..Reply::empty(operation.status) }
+            }
+            None => Reply::done(operation.status, &answer),
+        },
         Done::Silence => Reply::empty(operation.status),
     };
     Ok(Reply { acted: !again, ..reply })
@@ -239,6 +242,10 @@ impl Shelves for OfOrganization<'_> {
 
     fn secret(&mut self) -> String {
         self.secrets.text(32)
+    }
+
+    fn laid(&mut self, row: &mut Row, given: &[String]) {
+        self.books.add_up(row, given);
     }
 
     fn own(&self, template: &str) -> Option<Own> {
