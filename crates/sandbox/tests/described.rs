@@ -211,6 +211,14 @@ async fn v2_and_v3_show_the_same_vendors() {
     let bulk = json!({"bulk": [{"obj": {"entity": "Item", "name": "A"}}, {"obj": {"entity": "Item", "name": "B"}}]});
     let bulk = v2("Bulk/Crud/Create/Item", bulk).await;
     assert_eq!(bulk["response_data"]["bulk"][1]["response_data"]["name"], json!("B"), "{bulk}");
+    let lines = json!([{"entity": "InvoiceLineItem", "quantity": 2, "price": 3}]);
+    let invoice =
+        json!({"obj": {"entity": "Invoice", "customerId": "c", "invoiceNumber": "9", "invoiceLineItems": lines}});
+    let invoice = v2("Crud/Create/Invoice", invoice).await;
+    assert_eq!(
+        (&invoice["response_data"]["amount"], &invoice["response_data"]["invoiceLineItems"][0]["price"]),
+        (&json!(6), &json!(3))
+    );
     assert_eq!(v2("Crud/Create/Item", json!({})).await["response_status"], json!(1));
 }
 

@@ -22,6 +22,11 @@ impl Work<'_> {
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.walk(template, field, item)),
+            Value::String(id) if field == "organizationId" => {
+                if let Some(own) = self.shelves.own("/v3/organizations") {
+                    *id = own.id;
+                }
+            }
             Value::String(_) | Value::Number(_) if names_a_row(field) => {
                 if let Some(id) = self.row_named(template, value) {
                     *value = id;

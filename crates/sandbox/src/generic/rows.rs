@@ -184,7 +184,9 @@ impl Work<'_> {
             }
             let value = hidden(&name, value);
             let declared = schemas.iter().filter_map(|schema| schema.property(&name));
+            let declared: Vec<Schema<'_>> = declared.collect();
             let old = row.get(&name);
+            let value = self.identified(&declared, value, old);
             let Some(shaped) = declared.into_iter().find_map(|schema| schema.shape(&value, old)) else { continue };
             merge_in(row, name, shaped);
         }
@@ -195,6 +197,18 @@ impl Work<'_> {
                 *at = stamp(at, now);
             }
         }
+    }
+
+    /// Gives the lines of a body the ids that lines need.
+    fn identified(&mut self, schemas: &[Schema<'_>], mut value: Value, old: Option<&Value>) -> Value {
+        let needed = |schema: &Schema<'_>| schema.items().is_some_and(|item| item.required().contains(&"id"));
+        let like = old.and_then(|old| old.get(0)?.get("id")).cloned().unwrap_or_else(|| json!("line-0"));
+        for line in value.as_array_mut().filter(|_| schemas.iter().any(needed)).into_iter().flatten() {
+            if let Some(line) = line.as_object_mut().filter(|line| !line.contains_key("id")) {
+                line.insert("id".to_owned(), self.shelves.fresh(&like));
+            }
+        }
+        value
     }
 
     /// The fields of the body: without v2's `obj` and Bezala's root key around them; of a file, what its query says.

@@ -82,7 +82,7 @@ impl<'a> Schema<'a> {
         names
     }
 
-    fn required(self) -> Vec<&'a str> {
+    pub(crate) fn required(self) -> Vec<&'a str> {
         let own = self.schema.get("required").and_then(Value::as_array).into_iter().flatten();
         let mut names: Vec<&str> = own.filter_map(Value::as_str).collect();
         names.extend(self.parts("allOf").flat_map(Self::required));
