@@ -69,10 +69,8 @@ impl Bill {
         let organization = self.organizations.get_mut(&who.organization);
         let books = organization.and_then(|it| it.books.as_mut()).ok_or_else(|| Refusal::coded(401, "BDC_1123"))?;
         let (description, operation) = described(call)?;
-        let needed = operation.body.as_ref().and_then(|body| body.schema.get("$ref")).and_then(Value::as_str);
-        let needed = needed.and_then(|path| description.document.pointer(path.trim_start_matches('#')));
-        let needed =
-            needed.and_then(|schema| schema["required"].as_array()).is_some_and(|all| all.contains(&json!("data")));
+        let body = operation.body.as_ref().map(|body| description.schema(&body.schema));
+        let needed = body.is_some_and(|body| body.required().contains(&"data"));
         if needed && data.is_none() {
             return Err(Refusal::missing("data"));
         }

@@ -217,7 +217,14 @@ impl Work<'_> {
 
     fn many(&mut self, template: &str, key: &str, manner: &Manner) -> Result<Done, Wrong> {
         let mut rows = Vec::new();
-        for given in self.elements() {
+        let elements = self.elements();
+        // All or none: whether a vendor does some where others are unknown is not documented.
+        for id in elements.iter().filter_map(|given| self.id_within(template, given)).collect::<Vec<_>>() {
+            if *manner != Manner::Create {
+                self.row(template, key, &id)?;
+            }
+        }
+        for given in elements {
             let id = self.id_within(template, &given);
             let row = match (manner, id) {
                 (Manner::Create, _) => self.add(template, key, fields_of(&given))?,
@@ -226,10 +233,7 @@ impl Work<'_> {
                     self.remove(template, key, &id);
                     row
                 }
-                (Manner::Change, Some(id)) => {
-                    self.row(template, key, &id)?;
-                    self.change(template, key, &id, fields_of(&given))?
-                }
+                (Manner::Change, Some(id)) => self.change(template, key, &id, fields_of(&given))?,
                 (Manner::Act(word), Some(id)) => {
                     let row = self.row(template, key, &id)?.clone();
                     let change = self.acted(template, word, &row);
