@@ -5,6 +5,7 @@
 
 pub mod dynamic;
 mod paging;
+mod search;
 pub mod sign_in;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub use reqwest;
 
 use self::paging::Read;
 pub use self::paging::{Items, Page, PageToken, Paged, Pages, told};
+pub use self::search::{Filter, FilterField, Op, Operand, Sort, SortField, add_filter, add_sort};
 pub use crate::error::Error;
 use crate::error::Mismatch;
 pub use crate::session::store::Lease;

@@ -48,6 +48,7 @@ mod open_enums;
 mod prepare;
 mod refresh;
 mod rewrite;
+mod search;
 mod source;
 mod tables;
 mod types;

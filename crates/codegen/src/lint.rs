@@ -18,6 +18,7 @@ mod params;
 mod refs;
 mod refusals;
 mod schemas;
+mod search;
 mod shape;
 mod targets;
 mod words;

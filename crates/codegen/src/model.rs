@@ -222,6 +222,8 @@ pub struct Operation {
     pub role: Option<String>,
     /// How its pages follow each other, where it lists.
     pub paging: Option<Paging>,
+    /// What it can be filtered and sorted by, where that is known.
+    pub search: Option<Search>,
     /// Its parameters, those of its path included, in the order of the spec.
     pub params: Vec<Param>,
     /// How its request body is written, where it has one; a body is always asked for.
@@ -298,6 +300,30 @@ pub struct Paging {
     /// The form field whose JSON text holds `into` and `size`; only with the style `Offset`.
     pub inside: Option<String>,
 }
+
+/// `x-search`: what a list can be filtered and sorted by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Search {
+    /// The fields to filter by, each with its comparisons; none: any.
+    pub filter: Vec<(String, Vec<String>)>,
+    /// The fields to sort by.
+    pub sort: Vec<String>,
+    /// By how many of them at a time; none: as many as one likes.
+    pub sort_most: Option<u32>,
+}
+
+/// The comparisons, as the vendor and as Rust spell them.
+pub(crate) const FILTER_OPS: [(&str, &str); 9] = [
+    ("eq", "Eq"),
+    ("ne", "Ne"),
+    ("gt", "Gt"),
+    ("gte", "Gte"),
+    ("lt", "Lt"),
+    ("lte", "Lte"),
+    ("in", "In"),
+    ("nin", "Nin"),
+    ("sw", "Sw"),
+];
 
 /// What leads to the next page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,13 @@
 //! BILL and Bezala in one process, on a loopback port: for tests, and for trying a client without an account.
 //!
 //! The sandbox serves both vendors at their own paths: BILL v3 with Spend & Expense and the partner API under
-//! `/connect/v3`, BILL v2 under `/api/v2`, Bezala under `/api`. It keeps real state: logins, sessions with idle clocks, MFA,
-//! companies, resource collections, budgets of calls. It answers errors in the vendors' own bodies and codes. It shares no
-//! code with the client: of the API descriptions it reads paths and operation ids, and everything that an operation *does*
-//! is written by hand here, so that a mistake of the client's is not repeated by its test double.
+//! `/connect/v3`, its webhooks under `/connect-events/v3`, BILL v2 under `/api/v2`, Bezala under `/api`. It keeps real
+//! state: logins, sessions with idle clocks, MFA, companies, resource collections, budgets of calls. It answers errors in
+//! the vendors' own bodies and codes. It shares no code with the client, so that a mistake of the client's is not repeated by its test double: the two have the API
+//! descriptions in common. What matters is written by hand here: sign-ins, MFA, money, and the rows that it moves between.
+//! All other operations are carried out from what their descriptions say: collections of rows that are created, read,
+//! listed, changed and archived, with bodies checked and answers in the form described; what keeps nothing answers with the
+//! description's example.
 //!
 //! ```
 //! use std::time::Duration;

@@ -13,7 +13,7 @@ pub struct Served {
     /// What the sandbox's clock showed when the answer was ready.
     #[serde(serialize_with = "as_text")]
     pub at: SystemTime,
-    /// The API: `bill`, `bill-v2`, `bill-spend`, `bill-partner` or `bezala`.
+    /// The API: `bill`, `bill-v2`, `bill-spend`, `bill-partner`, `bill-events` or `bezala`.
     pub api: &'static str,
     /// The operation id, or `-` for a path that no description knows.
     pub operation: String,

@@ -91,7 +91,9 @@ async fn serve(shared: Arc<Shared>, request: Request<Body>) -> Response<Body> {
         Some(found) => (found.api, found.op, found.slots),
         None => match Api::of_path(&path) {
             Some(api) => (api, "-".to_owned(), std::collections::BTreeMap::new()),
-            None => return plain(404, "the sandbox serves /connect/v3, /api/v2, /api and /_sandbox"),
+            None => {
+                return plain(404, "the sandbox serves /connect/v3, /connect-events/v3, /api/v2, /api and /_sandbox");
+            }
         },
     };
     let call = Call {

@@ -40,6 +40,9 @@ async fn what_is_created_is_read_listed_changed_and_archived() {
     assert_eq!(restored.0, 200);
     let (_, read) = call(Method::GET, &own, None).await;
     assert_eq!((&read["archived"], &read["description"]), (&json!(false), &json!("d")));
+    let bulk = json!([{"id": made["id"], "description": "e"}, {"id": "nope"}]);
+    assert_eq!(call(Method::PATCH, &format!("{path}/bulk"), Some(bulk)).await.0, 404);
+    assert_eq!(call(Method::GET, &own, None).await.1["description"], json!("d"), "all or none");
     assert_eq!(code(&call(Method::GET, &format!("{path}/nope"), None).await), "BDC_1205");
     let (status, refused) = call(Method::POST, path, Some(json!({"name": 1}))).await;
     assert_eq!((status, &refused[0]["message"]), (400, &json!("name: must be a string")));
@@ -103,6 +106,12 @@ async fn trust_tokens_and_roles() {
     for path in ["funding-accounts/banks", "payments/stp01/cancel", "receivable-payments"] {
         assert_eq!(code(&post(&sync, path, bank.clone()).await), "BDC_1302", "{path}");
     }
+    let key = credential(&sandbox, "BILL_DEV_KEY");
+    for (session, expected) in [(&person, "BDC_1361"), (&sync, "BDC_1302")] {
+        let fields = [("sessionId", session.as_str()), ("devKey", &key), ("data", "{}")];
+        assert_eq!(code(&form(&sandbox, "/api/v2/PayBills.json", &fields).await), expected);
+    }
+    roles_of_a_partners_users(&sandbox).await;
     let body = json!({"email": credential(&sandbox, "BEZALA_REGULAR_EMAIL"), "password": credential(&sandbox, "BEZALA_REGULAR_PASSWORD")});
     let (_, signed) = answer(request(&sandbox, Method::POST, "/api/auth/token").json(&body)).await;
     let regular = signed["token"].as_str().unwrap();
@@ -115,6 +124,55 @@ async fn trust_tokens_and_roles() {
     assert_eq!(answer(bezala(&sandbox, regular, Method::PUT, &approve)).await.0, 403);
     assert_eq!(answer(bezala(&sandbox, &accountant, Method::PUT, &approve)).await.0, 200);
     assert_eq!(get(&accountant, &format!("/api/rewards/{}", rewards[0]["id"])).await.1["state"], json!("queue"));
+}
+
+async fn roles_of_a_partners_users(sandbox: &Sandbox) {
+    let c = |name: &str| credential(sandbox, name);
+    let body = json!({"username": c("BILL_PARTNER_USERNAME"), "password": c("BILL_PARTNER_PASSWORD"), "appKey": c("BILL_APP_KEY")});
+    let (_, signed) = answer(request(sandbox, Method::POST, "/connect/v3/partner/login").json(&body)).await;
+    let partner = async |method: Method, path: &str, body: Value| {
+        let request = request(sandbox, method, &format!("/connect/v3/partner/{path}"));
+        let request =
+            request.header("sessionId", signed["sessionId"].as_str().unwrap()).header("appKey", c("BILL_APP_KEY"));
+        answer(request.header("organizationId", c("BILL_ORGANIZATION_ID")).json(&body)).await.1
+    };
+    let user = c("BILL_PARTNER_USER_ID");
+    let roles = partner(Method::GET, "roles", json!({})).await;
+    let plan = format!("/connect/v3/organizations/{}/price-plan", c("BILL_ORGANIZATION_ID"));
+    for (role, expected) in [(0, 200), (4, 403)] {
+        partner(Method::PATCH, &format!("users/{user}"), json!({"roleId": roles["results"][role]["id"]})).await;
+        let body = json!({"userId": user, "organizationId": c("BILL_ORGANIZATION_ID")});
+        let session = partner(Method::POST, "login-as-user", body).await;
+        let got = answer(bill(sandbox, session["sessionId"].as_str().unwrap(), Method::GET, &plan)).await;
+        assert_eq!(got.0, expected, "{got:?}");
+    }
+}
+
+#[tokio::test]
+async fn examples_name_rows_that_are_there() {
+    let sandbox = Sandbox::start().unwrap();
+    let session = session(&sandbox).await;
+    let call = async |method: Method, path: &str, body: Option<Value>| {
+        let request = bill(&sandbox, &session, method, &format!("/connect/v3/{path}"));
+        answer(body.iter().fold(request, reqwest::RequestBuilder::json)).await.1
+    };
+    let credits = call(Method::GET, "vendor-credits", None).await;
+    let of = credits["results"][0]["vendorId"].as_str().unwrap();
+    assert_eq!(call(Method::GET, &format!("vendors/{of}"), None).await["id"], json!(of));
+    assert!(credits["results"][0]["createdTime"].as_str().is_none_or(|at| at < "2099"));
+    let lines = json!([{"amount": 3.5}, {"amount": 1.25}]);
+    let body =
+        json!({"vendorId": of, "referenceNumber": "R", "creditDate": "2026-01-01", "vendorCreditLineItems": lines});
+    let made = call(Method::POST, "vendor-credits", Some(body)).await;
+    assert_eq!(made["amount"], json!(4.75));
+    let invoices = call(Method::GET, "invoices", None).await;
+    let email = format!("invoices/{}/email", invoices["results"][0]["id"].as_str().unwrap());
+    let body = json!({"replyTo": {"userId": "u"}, "recipient": {"to": ["a@example.com"]}});
+    for sent in 1..=6 {
+        let (status, answer) =
+            answer(bill(&sandbox, &session, Method::POST, &format!("/connect/v3/{email}")).json(&body)).await;
+        assert_eq!(status, if sent > 5 { 429 } else { 200 }, "{answer}");
+    }
 }
 
 #[tokio::test]
@@ -184,6 +242,14 @@ async fn v2_and_v3_show_the_same_vendors() {
     let bulk = json!({"bulk": [{"obj": {"entity": "Item", "name": "A"}}, {"obj": {"entity": "Item", "name": "B"}}]});
     let bulk = v2("Bulk/Crud/Create/Item", bulk).await;
     assert_eq!(bulk["response_data"]["bulk"][1]["response_data"]["name"], json!("B"), "{bulk}");
+    let lines = json!([{"entity": "InvoiceLineItem", "quantity": 2, "price": 3}]);
+    let invoice =
+        json!({"obj": {"entity": "Invoice", "customerId": "c", "invoiceNumber": "9", "invoiceLineItems": lines}});
+    let invoice = v2("Crud/Create/Invoice", invoice).await;
+    assert_eq!(
+        (&invoice["response_data"]["amount"], &invoice["response_data"]["invoiceLineItems"][0]["price"]),
+        (&json!(6), &json!(3))
+    );
     assert_eq!(v2("Crud/Create/Item", json!({})).await["response_status"], json!(1));
 }
 

@@ -15,6 +15,7 @@ pub(super) const EXTENSIONS: &[(&str, &str)] = &[
     ("x-trust", "an operation"),
     ("x-role", "an operation"),
     ("x-paging", "an operation"),
+    ("x-search", "an operation"),
 ];
 
 /// What most objects have: no extensions, and no `$ref` in their place.
@@ -140,7 +141,7 @@ static OPERATION: Object = Object {
         ("servers", NO_SERVERS),
     ],
     required: &["tags", "summary", "operationId", "responses", "security", "x-source"],
-    extensions: &["x-source", "x-replay", "x-trust", "x-role", "x-paging"],
+    extensions: &["x-source", "x-replay", "x-trust", "x-role", "x-paging", "x-search"],
     section: None,
 };
 

@@ -8,7 +8,7 @@ use crate::source::Node;
 use super::forms::{text, word};
 use super::targets::properties;
 use super::words::{did_you_mean, field, is_camel, is_header, shown};
-use super::{Lint, bodies, paging, params};
+use super::{Lint, bodies, paging, params, search};
 
 /// The methods of a generated client that are no operations, and those that its operations call on it.
 const TAKEN: &[&str] = &["new", "new_with_client", "api_version", "baseurl", "client", "inner", "pre", "post", "exec"];
@@ -54,6 +54,7 @@ pub(super) fn read(lint: &mut Lint<'_>, root: &Node<'_>) -> (Vec<Scheme>, Vec<Op
             trust: trust(lint, &node),
             role: text(lint, &node, "x-role"),
             paging: paging::read(lint, &node, &params, fields.as_ref(), success.as_ref()),
+            search: search::read(lint, &node, &params),
             params,
             body,
             answer,

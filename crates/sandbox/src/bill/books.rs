@@ -4,170 +4,11 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::Refusal;
+pub(crate) use super::shelf::Shelf;
 use crate::collection::Table;
 use crate::generic::{Store, fresh_like};
 use crate::time::{self, Millis};
 use crate::wire::{Row, amount, amount_of, cents, filled, whole_cents, without_nulls};
-
-/// One kind of row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Shelf {
-    Vendors,
-    Bills,
-    Customers,
-    Invoices,
-    Payments,
-    BankAccounts,
-}
-
-impl Shelf {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Vendors => "vendor",
-            Self::Bills => "bill",
-            Self::Customers => "customer",
-            Self::Invoices => "invoice",
-            Self::Payments => "payment",
-            Self::BankAccounts => "bank account",
-        }
-    }
-
-    /// By the path that v3 serves it at.
-    pub(crate) fn at(path: &str) -> Option<Self> {
-        Some(match path {
-            "/v3/vendors" => Self::Vendors,
-            "/v3/bills" => Self::Bills,
-            "/v3/customers" => Self::Customers,
-            "/v3/invoices" => Self::Invoices,
-            "/v3/payments" => Self::Payments,
-            "/v3/funding-accounts/banks" => Self::BankAccounts,
-            _ => return None,
-        })
-    }
-
-    /// Ids begin with the kind (BILL's guides; that of a bank account is not documented).
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::Vendors => "009",
-            Self::Bills => "00n",
-            Self::Customers => "0cu",
-            Self::Invoices => "00e",
-            Self::Payments => "stp",
-            Self::BankAccounts => "bac",
-        }
-    }
-
-    /// What lists can be filtered by, as integrators read it; where nothing is known, what the rows carry.
-    pub(crate) fn filters(self) -> &'static [&'static str] {
-        match self {
-            Self::Vendors => &[
-                "id",
-                "archived",
-                "name",
-                "shortName",
-                "accountNumber",
-                "accountType",
-                "email",
-                "createdTime",
-                "updatedTime",
-            ],
-            Self::Bills => &[
-                "id",
-                "archived",
-                "vendorId",
-                "amount",
-                "dueDate",
-                "paymentStatus",
-                "approvalStatus",
-                "createdTime",
-                "updatedTime",
-            ],
-            Self::Customers => &[
-                "id",
-                "archived",
-                "name",
-                "email",
-                "companyName",
-                "accountType",
-                "accountNumber",
-                "createdTime",
-                "updatedTime",
-            ],
-            Self::Invoices => &[
-                "id",
-                "archived",
-                "invoiceNumber",
-                "customerId",
-                "status",
-                "dueDate",
-                "invoiceDate",
-                "totalAmount",
-                "createdTime",
-                "updatedTime",
-            ],
-            Self::Payments => {
-                &["id", "vendorId", "billId", "amount", "status", "processDate", "createdTime", "updatedTime"]
-            }
-            Self::BankAccounts => {
-                &["id", "archived", "status", "bankName", "nameOnAccount", "createdTime", "updatedTime"]
-            }
-        }
-    }
-
-    pub(crate) fn sorts(self) -> &'static [&'static str] {
-        match self {
-            Self::Vendors | Self::Customers => &["name", "createdTime", "updatedTime"],
-            Self::Bills => &["dueDate", "amount", "createdTime", "updatedTime"],
-            Self::Invoices => &["dueDate", "invoiceDate", "totalAmount", "createdTime", "updatedTime"],
-            Self::Payments => &["processDate", "amount", "createdTime", "updatedTime"],
-            Self::BankAccounts => &["createdTime", "updatedTime"],
-        }
-    }
-
-    /// What is wrong with a body, one sentence a field, in the words that integrators saw: `address: must not be null`.
-    pub(crate) fn problems(self, row: &Row) -> Vec<String> {
-        let mut problems = Vec::new();
-        let mut text = |field: &str| match row.get(field) {
-            None | Some(Value::Null) => problems.push(format!("{field}: must not be null")),
-            Some(Value::String(text)) if text.trim().is_empty() => problems.push(format!("{field}: must not be blank")),
-            Some(Value::String(_)) => {}
-            Some(_) => problems.push(format!("{field}: must be a string")),
-        };
-        match self {
-            Self::Vendors => {
-                text("name");
-                of(&mut problems, row, "address", "an object", Value::is_object);
-                if filled(row, "name").is_some_and(|name| name.chars().count() > 100) {
-                    problems.push("name: size must be between 1 and 100".to_owned());
-                }
-            }
-            Self::Customers => {
-                text("name");
-                text("email");
-            }
-            Self::Bills => {
-                text("vendorId");
-                text("dueDate");
-                of(&mut problems, row, "invoice", "an object", Value::is_object);
-                lines(&mut problems, row, "billLineItems");
-                date(&mut problems, row, "dueDate");
-            }
-            Self::Invoices => {
-                // The customer goes in as an object and comes out as a flat id; the other ways round were refused with 400 (observed by
-                // integrators).
-                of(&mut problems, row, "customer", "an object", Value::is_object);
-                if row.contains_key("customerId") {
-                    problems.push("customerId: is not a field of the request".to_owned());
-                }
-                lines(&mut problems, row, "invoiceLineItems");
-                date(&mut problems, row, "dueDate");
-                date(&mut problems, row, "invoiceDate");
-            }
-            Self::Payments | Self::BankAccounts => {}
-        }
-        problems
-    }
-}
 
 /// All rows of one organization.
 #[derive(Debug)]
@@ -333,6 +174,25 @@ impl Books {
         Ok(())
     }
 
+    /// Where a body brought lines, the row's totals are theirs, and each line has an id.
+    pub(super) fn add_up(&mut self, row: &mut Row, given: &[String]) {
+        let Some(field) = given.iter().find(|field| field.ends_with("LineItems")) else { return };
+        let Some(Value::Array(mut lines)) = row.remove(field) else { return };
+        let mut total = 0_i64;
+        for line in lines.iter_mut().filter_map(Value::as_object_mut) {
+            total = total.saturating_add(sum_of(line).unwrap_or_default());
+            if !line.contains_key("id") {
+                line.insert("id".to_owned(), Value::from(self.id("lin")));
+            }
+        }
+        row.insert(field.clone(), Value::Array(lines));
+        for name in ["amount", "totalAmount", "dueAmount", "amountDue"] {
+            if row.get(name).is_some_and(Value::is_number) && !given.iter().any(|given| given == name) {
+                row.insert(name.to_owned(), amount(total));
+            }
+        }
+    }
+
     /// Gives each line an id and adds the lines up, in cents.
     fn itemize(&mut self, row: &mut Row, field: &str, prefix: &str) -> Result<i64, Refusal> {
         let mut total = 0_i64;
@@ -342,23 +202,23 @@ impl Books {
         };
         for (at, line) in lines.iter_mut().enumerate() {
             let Value::Object(line) = line else { continue };
-            let sum = match (
-                line.get("amount").and_then(cents),
-                line.get("quantity").and_then(amount_of),
-                line.get("price").and_then(amount_of),
-            ) {
-                (Some(amount), _, _) => Some(amount),
-                (None, quantity, Some(price)) => {
-                    quantity.unwrap_or(Decimal::ONE).checked_mul(price).and_then(whole_cents)
-                }
-                _ => None,
-            };
+            let sum = sum_of(line);
             let sum = sum.ok_or_else(|| Refusal::invalid(vec![format!("{field}[{at}].amount: must not be null")]))?;
             total = total.saturating_add(sum);
             line.insert("id".to_owned(), Value::from(self.id(prefix)));
         }
         row.insert(field.to_owned(), Value::Array(lines));
         Ok(total)
+    }
+}
+
+/// What a line comes to, where it says so.
+fn sum_of(line: &Row) -> Option<i64> {
+    let price = line.get("price").or(line.get("unitPrice")).and_then(amount_of);
+    match (line.get("amount").and_then(cents), line.get("quantity").and_then(amount_of), price) {
+        (Some(amount), _, _) => Some(amount),
+        (None, quantity, Some(price)) => quantity.unwrap_or(Decimal::ONE).checked_mul(price).and_then(whole_cents),
+        _ => None,
     }
 }
 
@@ -378,26 +238,4 @@ fn vendor(row: &mut Row) {
         paid.insert("payByType".to_owned(), json!(if banked { "ACH" } else { "CHECK" }));
     }
     row.insert("bankAccountStatus".to_owned(), json!(if banked { "NET_LINKED_ACCOUNT" } else { "NO_ACCOUNT" }));
-}
-
-fn of(problems: &mut Vec<String>, row: &Row, field: &str, what: &str, is: impl Fn(&Value) -> bool) {
-    match row.get(field) {
-        None | Some(Value::Null) => problems.push(format!("{field}: must not be null")),
-        Some(value) if is(value) => {}
-        Some(_) => problems.push(format!("{field}: must be {what}")),
-    }
-}
-
-fn lines(problems: &mut Vec<String>, row: &Row, field: &str) {
-    of(problems, row, field, "an array of objects", |value| {
-        value.as_array().is_some_and(|lines| !lines.is_empty() && lines.iter().all(Value::is_object))
-    });
-}
-
-fn date(problems: &mut Vec<String>, row: &Row, field: &str) {
-    if let Some(text) = filled(row, field)
-        && (text.len() != 10 || time::parse(text).is_none())
-    {
-        problems.push(format!("{field}: must be a date in the format yyyy-MM-dd"));
-    }
 }

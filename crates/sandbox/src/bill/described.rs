@@ -69,10 +69,8 @@ impl Bill {
         let organization = self.organizations.get_mut(&who.organization);
         let books = organization.and_then(|it| it.books.as_mut()).ok_or_else(|| Refusal::coded(401, "BDC_1123"))?;
         let (description, operation) = described(call)?;
-        let needed = operation.body.as_ref().and_then(|body| body.schema.get("$ref")).and_then(Value::as_str);
-        let needed = needed.and_then(|path| description.document.pointer(path.trim_start_matches('#')));
-        let needed =
-            needed.and_then(|schema| schema["required"].as_array()).is_some_and(|all| all.contains(&json!("data")));
+        let body = operation.body.as_ref().map(|body| description.schema(&body.schema));
+        let needed = body.is_some_and(|body| body.required().contains(&"data"));
         if needed && data.is_none() {
             return Err(Refusal::missing("data"));
         }
@@ -90,6 +88,7 @@ impl Bill {
             }
             _ => {}
         }
+        v2_rows::known(books);
         v2_rows::before(operation, books);
         let mut shelves = OfOrganization { books, secrets: &mut self.secrets, who };
         let given = Some(Value::Object(data.clone().unwrap_or_default()));
@@ -140,11 +139,21 @@ fn v3(call: &Call, shelves: &mut dyn Shelves) -> Result<Reply, Refusal> {
     let (done, again) = Work { description, operation, call, given, shelves }.perform()?;
     let reply = match done {
         Done::Rows(rows) => listed(call, (description, operation), rows)?,
+<<<<<<< HEAD
         Done::Answer(_) if operation.answer.as_ref().is_none_or(|it| it.media != "application/json") => {
             let media = operation.answer.as_ref().map(|answer| answer.media.clone()).unwrap_or_default();
             Reply { body: Bytes::from(file(&media)), content_type: media, ..Reply::empty(operation.status) }
         }
         Done::Answer(answer) => Reply::done(operation.status, &answer),
+=======
+        Done::Answer(answer) => match operation.file() {
+            Some(media) => {
+                let body = Bytes::from(file(media));
+                Reply { body, content_type: media.to_owned(), ..Reply::empty(operation.status) }
+            }
+            None => Reply::done(operation.status, &answer),
+        },
+>>>>>>> wt-sandbox
         Done::Silence => Reply::empty(operation.status),
     };
     Ok(Reply { acted: !again, ..reply })
@@ -239,6 +248,10 @@ impl Shelves for OfOrganization<'_> {
 
     fn secret(&mut self) -> String {
         self.secrets.text(32)
+    }
+
+    fn laid(&mut self, row: &mut Row, given: &[String]) {
+        self.books.add_up(row, given);
     }
 
     fn own(&self, template: &str) -> Option<Own> {

@@ -11,6 +11,7 @@ mod payments;
 mod refusal;
 mod seed;
 mod sessions;
+mod shelf;
 mod spend;
 mod v2;
 mod v2_rows;

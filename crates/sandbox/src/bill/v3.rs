@@ -49,6 +49,8 @@ impl Bill {
             "listMfaPhones" => self.list_phones(&who),
             "createPayment" => self.create_payment(call, &who),
             "cancelPayment" | "voidPayment" => self.undo_payment(call, &who),
+            "createBulkVendor" => self.create_bulk(call, &who, Shelf::Vendors),
+            "createBulkBills" => self.create_bulk(call, &who, Shelf::Bills),
             "createBulkPayment" => self.create_bulk_payment(call, &who),
             "getPaymentOptions" => self.payment_options(call, &who),
             op => match deed(op) {
@@ -56,6 +58,26 @@ impl Bill {
                 None => self.of_organization(call, &who),
             },
         }
+    }
+
+    /// Several rows by one call: all or none. Whether BILL makes some where others fail is not documented.
+    fn create_bulk(&mut self, call: &Call, who: &Who, shelf: Shelf) -> Result<Reply, Refusal> {
+        let unreadable = || Refusal::new(400, "BDC_1122", "JSON is unreadable: it is not an array of objects.");
+        let given: Vec<Row> = serde_json::from_slice(&call.body).map_err(|_| unreadable())?;
+        let problems = given
+            .iter()
+            .enumerate()
+            .flat_map(|(at, row)| shelf.problems(row).into_iter().map(move |problem| format!("[{at}].{problem}")));
+        let problems: Vec<String> = problems.collect();
+        if !problems.is_empty() {
+            return Err(Refusal::invalid(problems));
+        }
+        let books = self.books(&who.organization)?;
+        let before = books.table(shelf).clone();
+        let made: Result<Vec<Row>, Refusal> = given.into_iter().map(|row| books.create(shelf, row, call.now)).collect();
+        let rows = made.inspect_err(|_| *books.table_mut(shelf) = before)?;
+        // What the answer for vendors looks like is not documented, but that it is an object.
+        Ok(Reply::done(201, &if shelf == Shelf::Vendors { json!({"results": rows}) } else { json!(rows) }))
     }
 
     fn deed(&mut self, call: &Call, who: &Who, deed: &Deed, shelf: Shelf) -> Result<Reply, Refusal> {

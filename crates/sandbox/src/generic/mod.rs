@@ -3,6 +3,7 @@
 //! The vendors' modules know who calls, how a refusal reads and how a list is cut into pages. Here is what a call does to a
 //! collection.
 
+mod links;
 mod rows;
 mod shelf;
 
@@ -13,6 +14,7 @@ use crate::spec::{Deed, Description, Manner, Operation, Problem, Schema, What};
 use crate::time::{DAY, Millis};
 use crate::wire::{Call, Row, text};
 
+pub(crate) use links::named;
 pub(crate) use rows::fresh_like;
 pub(crate) use shelf::{Own, Shelves, Store};
 
@@ -215,7 +217,14 @@ impl Work<'_> {
 
     fn many(&mut self, template: &str, key: &str, manner: &Manner) -> Result<Done, Wrong> {
         let mut rows = Vec::new();
-        for given in self.elements() {
+        let elements = self.elements();
+        // All or none: whether a vendor does some where others are unknown is not documented.
+        for id in elements.iter().filter_map(|given| self.id_within(template, given)).collect::<Vec<_>>() {
+            if *manner != Manner::Create {
+                self.row(template, key, &id)?;
+            }
+        }
+        for given in elements {
             let id = self.id_within(template, &given);
             let row = match (manner, id) {
                 (Manner::Create, _) => self.add(template, key, fields_of(&given))?,
@@ -224,10 +233,7 @@ impl Work<'_> {
                     self.remove(template, key, &id);
                     row
                 }
-                (Manner::Change, Some(id)) => {
-                    self.row(template, key, &id)?;
-                    self.change(template, key, &id, fields_of(&given))?
-                }
+                (Manner::Change, Some(id)) => self.change(template, key, &id, fields_of(&given))?,
                 (Manner::Act(word), Some(id)) => {
                     let row = self.row(template, key, &id)?.clone();
                     let change = self.acted(template, word, &row);
@@ -303,7 +309,7 @@ impl Work<'_> {
         for (name, value) in example.as_object().into_iter().flatten() {
             let once = schema.and_then(|schema| schema.property(name)).is_some_and(Schema::secret);
             if once && let Some(answer) = answer.as_object_mut() {
-                answer.insert(name.clone(), value.clone());
+                answer.entry(name.clone()).or_insert_with(|| value.clone());
             }
         }
         Done::Answer(answer)
@@ -315,10 +321,14 @@ impl Work<'_> {
         let schema = self.description.schema(&answer.schema);
         let mut example = answer.example.clone();
         for (name, value) in example.as_object_mut().into_iter().flatten() {
-            if schema.property(name).is_some_and(Schema::secret) && value.is_string() {
-                *value = json!(self.shelves.secret());
+            if schema.property(name).is_some_and(Schema::secret)
+                && let Some(shown) = value.as_str()
+            {
+                let secret = self.shelves.secret();
+                *value = json!(if shown.starts_with("https://") { format!("{shown}/{secret}") } else { secret });
             }
         }
+        self.relink("", &mut example);
         match example.get("response_data") {
             Some(within) if self.operation.path.ends_with(".json") => Done::Answer(within.clone()),
             _ => Done::Answer(example),

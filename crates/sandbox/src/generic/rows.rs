@@ -9,6 +9,8 @@ use crate::wire::{Row, merge, text};
 
 /// Rows that a collection begins with.
 const SEEDS: usize = 3;
+/// How old they are.
+const AGE: Millis = 30 * time::DAY;
 
 impl Work<'_> {
     /// Gives a collection that nobody has looked at yet its first rows.
@@ -19,7 +21,7 @@ impl Work<'_> {
         let own = self.shelves.own(template);
         if !self.shelves.store().tables.contains_key(key) {
             self.shelves.store().tables.insert(key.to_owned(), Default::default());
-            let base = self.base(template);
+            let base = self.linked(template);
             let shelf = self.description.shelves.get(template);
             // One where there is but one, or where nothing tells two rows apart.
             let several = id_field(&base, shelf.and_then(|shelf| shelf.slots.iter().next().map(String::as_str)))
@@ -32,6 +34,11 @@ impl Work<'_> {
                 let shown = shelf.is_some_and(|shelf| shelf.listed);
                 self.shelves.settle(&mut row, true);
                 self.name(template, key, &mut row, n == 0 && !shown);
+                for field in ["createdTime", "updatedTime", "created_at", "updated_at"] {
+                    if let Some(Value::String(at)) = row.get_mut(field) {
+                        *at = stamp(at, self.call.now - AGE);
+                    }
+                }
                 if n > 0
                     && let Some(Value::String(name)) = row.get_mut("name")
                 {
@@ -55,7 +62,7 @@ impl Work<'_> {
     /// A row that is new.
     pub(super) fn add(&mut self, template: &str, key: &str, given: Row) -> Result<Row, Wrong> {
         self.seeded(template, key);
-        let mut row = self.base(template);
+        let mut row = self.linked(template);
         self.shelves.settle(&mut row, false);
         self.name(template, key, &mut row, false);
         self.lay(template, &mut row, given);
@@ -94,6 +101,13 @@ impl Work<'_> {
         }
     }
 
+    /// The same, with the ids of other rows that are there.
+    pub(super) fn linked(&mut self, template: &str) -> Row {
+        let mut base = Value::Object(self.base(template));
+        self.relink(template, &mut base);
+        base.as_object().cloned().unwrap_or_default()
+    }
+
     /// What the examples show of a row, all put together.
     pub(super) fn base(&self, template: &str) -> Row {
         let mut base = Row::new();
@@ -108,9 +122,15 @@ impl Work<'_> {
                     schema.zip(example).and_then(|(schema, example)| schema.shape(example, Some(example)))
                 }
             };
+            let makes = matches!(operation.deed, Deed::Create { .. } | Deed::Write { .. });
             if let Some(Value::Object(row)) = shown {
                 for (name, value) in row {
-                    base.insert(name, value);
+                    // A secret that only the call shows that makes it is told once.
+                    let once = makes && !base.contains_key(&name);
+                    let schema = self.answer_about(operation).and_then(|schema| schema.property(&name));
+                    if !(once && schema.is_some_and(Schema::secret)) {
+                        base.insert(name, value);
+                    }
                 }
             }
         }
@@ -157,21 +177,38 @@ impl Work<'_> {
     pub(super) fn lay(&mut self, template: &str, row: &mut Row, given: Row) {
         let schemas = self.schemas(template);
         let own = id_field(row, None);
+        let names: Vec<String> = given.keys().cloned().collect();
         for (name, value) in given {
             if matches!(name.as_str(), "id" | "uuid") || own.as_ref() == Some(&name) {
                 continue;
             }
+            let value = hidden(&name, value);
             let declared = schemas.iter().filter_map(|schema| schema.property(&name));
+            let declared: Vec<Schema<'_>> = declared.collect();
             let old = row.get(&name);
+            let value = self.identified(&declared, value, old);
             let Some(shaped) = declared.into_iter().find_map(|schema| schema.shape(&value, old)) else { continue };
             merge_in(row, name, shaped);
         }
+        self.shelves.laid(row, &names);
         let now = self.call.now;
         for field in ["updatedTime", "updated_at"] {
             if let Some(Value::String(at)) = row.get_mut(field) {
                 *at = stamp(at, now);
             }
         }
+    }
+
+    /// Gives the lines of a body the ids that lines need.
+    fn identified(&mut self, schemas: &[Schema<'_>], mut value: Value, old: Option<&Value>) -> Value {
+        let needed = |schema: &Schema<'_>| schema.items().is_some_and(|item| item.required().contains(&"id"));
+        let like = old.and_then(|old| old.get(0)?.get("id")).cloned().unwrap_or_else(|| json!("line-0"));
+        for line in value.as_array_mut().filter(|_| schemas.iter().any(needed)).into_iter().flatten() {
+            if let Some(line) = line.as_object_mut().filter(|line| !line.contains_key("id")) {
+                line.insert("id".to_owned(), self.shelves.fresh(&like));
+            }
+        }
+        value
     }
 
     /// The fields of the body: without v2's `obj` and Bezala's root key around them; of a file, what its query says.
@@ -257,6 +294,16 @@ impl Work<'_> {
 fn within<'a>(operation: &Operation, example: &'a Value) -> &'a Value {
     let inside = example.get("response_data").filter(|_| operation.path.ends_with(".json"));
     inside.unwrap_or(example)
+}
+
+/// The number of an account comes back as its last digits.
+fn hidden(field: &str, value: Value) -> Value {
+    match value.as_str() {
+        Some(number) if field == "accountNumber" && number.len() > 4 && number.is_ascii() => {
+            json!(format!("******{}", &number[number.len() - 4..]))
+        }
+        _ => value,
+    }
 }
 
 fn merge_in(row: &mut Row, name: String, value: Value) {

@@ -46,6 +46,9 @@ pub(crate) trait Shelves {
     /// Makes a row the caller's; one of the first rows, somebody's who is always there.
     fn settle(&self, _row: &mut Row, _first: bool) {}
 
+    /// After these fields of a row were set by a body: what follows from them.
+    fn laid(&mut self, _row: &mut Row, _given: &[String]) {}
+
     /// What an action does that its description tells in prose alone.
     fn acted(&self, _word: &str, _row: &Row) -> Result<Row, Wrong> {
         Ok(Row::new())

@@ -16,6 +16,8 @@ pub(crate) struct Description {
     pub operations: Vec<Operation>,
     /// The collections, by the path or the name that deeds call them by.
     pub shelves: BTreeMap<String, Shelf>,
+    /// Which collection's row an example's id is of, and by which field.
+    pub named: BTreeMap<String, (String, String)>,
     /// What a sync token's session may not do.
     pub denied: BTreeSet<String>,
     /// What sends a message to a person, and is counted by the minute for it.
@@ -106,7 +108,9 @@ impl Description {
         let messages = limits.filter(|limit| limit["name"].as_str().is_some_and(|name| name.starts_with("messages")));
         let messages = messages.flat_map(|limit| words(limit.get("operations"))).collect();
         let shelves = shelves(&operations);
-        Self { api, document, operations, shelves, denied, messages }
+        let mut it = Self { api, document, operations, shelves, named: BTreeMap::new(), denied, messages };
+        it.named = crate::generic::named(&it).collect();
+        it
     }
 
     pub(crate) fn operation(&self, id: &str) -> Option<&Operation> {
@@ -138,6 +142,11 @@ impl Description {
 impl Operation {
     pub(crate) fn pieces(&self, api: Api) -> Vec<Piece> {
         api.served_at(&self.path).trim_start_matches('/').split('/').map(piece).collect()
+    }
+
+    /// The media type of an answer that is a file.
+    pub(crate) fn file(&self) -> Option<&str> {
+        self.answer.as_ref().map(|answer| answer.media.as_str()).filter(|media| *media != "application/json")
     }
 
     pub(crate) fn takes_header(&self, name: &str) -> bool {

@@ -82,7 +82,7 @@ impl<'a> Schema<'a> {
         names
     }
 
-    fn required(self) -> Vec<&'a str> {
+    pub(crate) fn required(self) -> Vec<&'a str> {
         let own = self.schema.get("required").and_then(Value::as_array).into_iter().flatten();
         let mut names: Vec<&str> = own.filter_map(Value::as_str).collect();
         names.extend(self.parts("allOf").flat_map(Self::required));
@@ -100,7 +100,7 @@ impl<'a> Schema<'a> {
         !bounded && matches!(self.kind(), None | Some("object"))
     }
 
-    /// A value that does not come back: it stands once, in the answer of the call that made it, or never.
+    /// A value that must not be seen by everybody.
     pub(crate) fn secret(self) -> bool {
         self.word("format") == Some("password") || self.parts("allOf").any(Self::secret)
     }
@@ -171,13 +171,10 @@ impl<'a> Schema<'a> {
     }
 
     /// What of a value this schema names; required fields that the value lacks come from `spare`. `None` where the value does not
-    /// fit, and where it is a secret.
+    /// fit.
     pub(crate) fn shape(self, value: &Value, spare: Option<&Value>) -> Option<Value> {
         if value.is_null() {
             return (self.nullable() || self.kind().is_none() && self.open()).then_some(Value::Null);
-        }
-        if self.secret() {
-            return None;
         }
         if self.open() {
             return (self.kind().is_none() || value.is_object()).then(|| value.clone());
@@ -251,7 +248,7 @@ mod tests {
         });
         let schema = Schema::new(&document, &schema);
         let row = json!({"id": "1", "count": null, "key": "k", "state": "B", "more": 1});
-        assert_eq!(schema.shape(&row, None), Some(json!({"id": "1", "count": null})));
+        assert_eq!(schema.shape(&row, None), Some(json!({"id": "1", "count": null, "key": "k"})));
         assert_eq!(schema.shape(&json!({"count": 1}), None), None);
         assert_eq!(schema.shape(&json!({"count": 1}), Some(&json!({"id": "2"}))), Some(json!({"id": "2", "count": 1})));
         let problems = schema.problems(&json!({"count": "1", "state": "B"}), "");
