@@ -42,14 +42,6 @@ impl Company {
         let (done, _) = work.perform().map_err(refused)?;
         Ok(match done {
             Done::Rows(rows) => return listed(call, description, operation, rows),
-<<<<<<< HEAD
-            Done::Answer(_) if operation.answer.as_ref().is_none_or(|it| it.media != "application/json") => {
-                let media = operation.answer.as_ref().map(|answer| answer.media.clone()).unwrap_or_default();
-                let body = Bytes::from(crate::bill::file(&media));
-                Reply { body, content_type: media, ..Reply::empty(operation.status) }
-            }
-            Done::Answer(answer) => Reply::done(operation.status, &answer),
-=======
             Done::Answer(answer) => match operation.file() {
                 Some(media) => {
                     let body = Bytes::from(crate::bill::file(media));
@@ -57,7 +49,6 @@ impl Company {
                 }
                 None => Reply::done(operation.status, &answer),
             },
->>>>>>> wt-sandbox
             Done::Silence => Reply::empty(operation.status),
         })
     }

@@ -139,13 +139,6 @@ fn v3(call: &Call, shelves: &mut dyn Shelves) -> Result<Reply, Refusal> {
     let (done, again) = Work { description, operation, call, given, shelves }.perform()?;
     let reply = match done {
         Done::Rows(rows) => listed(call, (description, operation), rows)?,
-<<<<<<< HEAD
-        Done::Answer(_) if operation.answer.as_ref().is_none_or(|it| it.media != "application/json") => {
-            let media = operation.answer.as_ref().map(|answer| answer.media.clone()).unwrap_or_default();
-            Reply { body: Bytes::from(file(&media)), content_type: media, ..Reply::empty(operation.status) }
-        }
-        Done::Answer(answer) => Reply::done(operation.status, &answer),
-=======
         Done::Answer(answer) => match operation.file() {
             Some(media) => {
                 let body = Bytes::from(file(media));
@@ -153,7 +146,6 @@ fn v3(call: &Call, shelves: &mut dyn Shelves) -> Result<Reply, Refusal> {
             }
             None => Reply::done(operation.status, &answer),
         },
->>>>>>> wt-sandbox
         Done::Silence => Reply::empty(operation.status),
     };
     Ok(Reply { acted: !again, ..reply })
