@@ -352,7 +352,7 @@ async fn a_sign_in_by_hand_and_its_answer_show_no_secret() {
     show_any("the response", &connection.exec(api::API.operation("login").unwrap(), request).await.unwrap());
     let upload = Upload {
         file_name: "a".into(),
-        contents: bytes::Bytes::new(),
+        contents: bytes::Bytes::new().into(),
         media_type: "\r\nCANARY-7q3z".into(),
         transaction_id: None,
     };

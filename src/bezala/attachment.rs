@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use reqwest::multipart::{Form, Part};
 
 use super::api::{self, operations::UPLOAD_ATTACHMENT, types};
-use crate::client::{Connection, Response, ResponseValue};
+use crate::client::{Connection, Contents, Response, ResponseValue};
 use crate::error::Error;
 
 /// A file to attach to a transaction (a receipt).
@@ -15,7 +14,7 @@ pub struct Upload {
     /// The file's name.
     pub file_name: String,
     /// Its contents. Size and type limits are not documented.
-    pub contents: Bytes,
+    pub contents: Contents,
     /// Its media type, such as `application/pdf`.
     pub media_type: String,
     /// The transaction; `None` makes a draft transaction for it.
@@ -24,12 +23,11 @@ pub struct Upload {
 
 impl fmt::Debug for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the contents: a receipt says where somebody was and what they bought.
         f.debug_struct("Upload")
             .field("file_name", &self.file_name)
             .field("media_type", &self.media_type)
             .field("transaction_id", &self.transaction_id)
-            .field("length", &self.contents.len())
+            .field("contents", &self.contents)
             .finish()
     }
 }
@@ -50,8 +48,12 @@ impl api::Client {
     pub async fn upload_attachment_undecoded(&self, upload: Upload) -> Result<Response, Error> {
         let connection: &Connection = &self.inner;
         let build = || {
-            let length = upload.contents.len() as u64;
-            let file = Part::stream_with_length(upload.contents.clone(), length).file_name(upload.file_name.clone());
+            let body = upload.contents.body()?;
+            let file = match upload.contents.length() {
+                Some(length) => Part::stream_with_length(body, length),
+                None => Part::stream(body),
+            };
+            let file = file.file_name(upload.file_name.clone());
             // The key is `file` at the top level: integrators saw a nested one fail.
             let form = Form::new().part("file", file.mime_str(&upload.media_type)?);
             let form = match &upload.transaction_id {

@@ -4,6 +4,7 @@
 //! A consumer's generated client takes a [`Connection`]; [`dynamic`] calls an operation by its id, for tools.
 
 pub mod dynamic;
+mod files;
 mod paging;
 mod search;
 pub mod sign_in;
@@ -18,6 +19,7 @@ use serde::de::DeserializeOwned;
 #[doc(hidden)]
 pub use reqwest;
 
+pub use self::files::Contents;
 use self::paging::Read;
 pub use self::paging::{Items, Page, PageToken, Paged, Pages, told};
 pub use self::search::{Filter, FilterField, Op, Operand, Sort, SortField, add_filter, add_sort};

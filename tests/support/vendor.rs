@@ -218,10 +218,27 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Received> {
         let Some((name, value)) = header.trim_end().split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, n)| n.parse().unwrap());
-    let mut body = vec![0; length];
+    let header = |sought: &str| headers.iter().find(|(name, _)| name == sought).map(|(_, value)| value.as_str());
+    let mut body = vec![0; header("content-length").map_or(0, |length| length.parse().unwrap())];
     reader.read_exact(&mut body).ok()?;
+    if header("transfer-encoding") == Some("chunked") {
+        body = chunks(reader)?;
+    }
     Some(Received { method, target, headers, body })
+}
+
+fn chunks(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut size = String::new();
+        reader.read_line(&mut size).ok()?;
+        let mut chunk = vec![0; usize::from_str_radix(size.trim(), 16).ok()? + 2];
+        reader.read_exact(&mut chunk).ok()?;
+        if chunk.len() == 2 {
+            return Some(body);
+        }
+        body.extend_from_slice(&chunk[..chunk.len() - 2]);
+    }
 }
 
 pub fn is_sign_in(path: &str) -> bool {
