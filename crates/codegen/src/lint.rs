@@ -20,7 +20,7 @@ mod refusals;
 mod schemas;
 mod shape;
 mod targets;
-mod words;
+pub(crate) mod words;
 
 /// Lints a spec and reads its model.
 pub(crate) fn read(source: &Source) -> Result<Model, Faults> {

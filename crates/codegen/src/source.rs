@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
     }
 
     fn empty(&self, span: Span) -> Fault {
-        self.at(span, "", "the file is empty", "write an OpenAPI 3.0.3 document")
+        self.at(span, "", "the file is empty", "write what belongs into it")
     }
 
     fn at(&self, span: Span, pointer: &str, message: &str, help: &str) -> Fault {

@@ -1,0 +1,6 @@
+//! x
+
+/// x
+pub mod payload {
+    include!(concat!(env!("OUT_DIR"), "/bill-events-payloads.rs"));
+}
