@@ -1,5 +1,5 @@
 //! The receiver of `examples/webhooks.rs` over loopback, as BILL would meet it.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 #[expect(dead_code, reason = "its `main` is the example's")]
 #[path = "../examples/webhooks.rs"]
