@@ -47,11 +47,10 @@ fn read<'a>(source: &'a Source, form: &str) -> Result<Vec<Code<'a>>, Faults> {
 
 fn entry<'a>(source: &Source, form: &str, code: &'a str, node: &Node<'a>, faults: &mut Vec<Fault>) -> Option<Code<'a>> {
     if !fits(code, form) {
-        faults.push(of_key(
-            source,
-            node,
+        faults.push(source.key_fault(
+            &node.pointer,
             format!("`{code}` is not of the form {form}"),
-            "write a digit for each #, and the rest as it is".to_owned(),
+            "write a digit for each #, and the rest as it is",
         ));
     }
     if !node.value.is_object() {
@@ -64,7 +63,11 @@ fn entry<'a>(source: &Source, form: &str, code: &'a str, node: &Node<'a>, faults
     }
     for (key, child) in node.entries() {
         if !KEYS.contains(&key) {
-            faults.push(of_key(source, &child, format!("a code has no key `{key}`"), did_you_mean(key, KEYS)));
+            faults.push(source.key_fault(
+                &child.pointer,
+                format!("a code has no key `{key}`"),
+                did_you_mean(key, KEYS),
+            ));
         } else if child.value.as_str().is_none_or(|text| text.trim().is_empty()) {
             let message = format!("{} is no text", shown(child.value));
             faults.push(source.fault(&child.pointer, message, "write one, in quotes where YAML reads it otherwise"));
@@ -75,14 +78,6 @@ fn entry<'a>(source: &Source, form: &str, code: &'a str, node: &Node<'a>, faults
     }
     let text = |key| node.text(key).map(str::trim);
     Some(Code { code, meaning: text("meaning")?, advice: text("advice"), source: text("source") })
-}
-
-fn of_key(source: &Source, node: &Node<'_>, message: String, help: String) -> Fault {
-    let mut fault = source.fault(&node.pointer, message, help);
-    if let Some((line, column)) = source.key_place(&node.pointer) {
-        (fault.line, fault.column) = (line, column);
-    }
-    fault
 }
 
 fn fits(code: &str, form: &str) -> bool {

@@ -72,11 +72,7 @@ impl<'a> Lint<'a> {
 
     /// A fault of the key rather than of its value.
     fn key_fault(&mut self, node: &Node<'_>, message: impl Into<String>, help: impl Into<String>) {
-        let mut fault = self.source.fault(&node.pointer, message, help);
-        if let Some((line, column)) = self.source.key_place(&node.pointer) {
-            (fault.line, fault.column) = (line, column);
-        }
-        self.faults.push(fault);
+        self.faults.push(self.source.key_fault(&node.pointer, message, help));
     }
 }
 

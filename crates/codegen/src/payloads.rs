@@ -34,10 +34,11 @@ fn parse(types: TokenStream) -> Result<syn::File, String> {
 
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 
-/// The words that a schema may use. Any other might make the types refuse what a vendor sends (`enum`, `pattern`, `additionalProperties`),
-/// or is one that the generator is not known to get right.
+/// The words that a schema may use. Any other might make the types refuse what a vendor sends, or is one that the generator is not known to
+/// get right.
 const KEYS: [&str; 9] =
     ["title", "description", "examples", "type", "format", "properties", "required", "items", "$ref"];
+const REFUSING: [&str; 5] = ["enum", "const", "pattern", "additionalProperties", "not"];
 /// Those of the whole document.
 const ROOT_KEYS: [&str; 5] = ["$schema", "title", "description", "allOf", "definitions"];
 /// Those that say something of a type in Rust.
@@ -81,7 +82,11 @@ impl Lint<'_> {
     }
 
     fn unknown(&mut self, node: &Node<'_>, key: &str, known: &[&'static str]) {
-        self.fault(node, format!("a schema of payloads has no `{key}`"), did_you_mean(key, known.iter().copied()));
+        let help = match REFUSING.contains(&key) {
+            true => "leave it out: what the vendor adds one day could not be read".to_owned(),
+            false => did_you_mean(key, known.iter().copied()),
+        };
+        self.faults.push(self.source.key_fault(&node.pointer, format!("a schema of payloads has no `{key}`"), help));
     }
 
     fn schema(&mut self, node: &Node<'_>) {
@@ -220,7 +225,7 @@ mod tests {
             (
                 r#""examples": ["a"]"#,
                 r#""enum": ["a"]"#,
-                "9:33: /definitions/Notice/properties/id/enum: a schema of payloads has no `enum`",
+                "10:34: /definitions/Notice/properties/id/enum: a schema of payloads has no `enum`; leave it out",
             ),
             (r#""examples": ["a"]"#, r#""patern": "a""#, "has no `patern`"),
             (
@@ -231,12 +236,12 @@ mod tests {
             (
                 "date-dmy",
                 "date-dym",
-                "16:82: /definitions/Part/properties/day/format: \"date-dym\" is no format; did you mean \"date-dmy\"?",
+                "18:83: /definitions/Part/properties/day/format: \"date-dym\" is no format; did you mean \"date-dmy\"?",
             ),
             ("definitions/Part\"}", "definitions/Prat\"}", "leads to no definition; did you mean \"Part\"?"),
             (r#"["id"]"#, r#"["idd"]"#, "\"idd\" is none of the properties"),
             ("draft-07", "draft-04", "2:14: /$schema: `$schema`"),
-            (r#""allOf": [{"#, r#""oneOf": [{"#, "3:12: /oneOf: a schema of payloads has no `oneOf`"),
+            (r#""allOf": [{"#, r#""oneOf": [{"#, "3:3: /oneOf: a schema of payloads has no `oneOf`"),
             (r##"[{"$ref": "#/definitions/Notice"}]"##, "[7]", "/allOf/0: 7 is no schema"),
             ("\"definitions\"", "\"definition\"", "there are no `definitions`"),
             ("{", "{,", "this is not YAML"),

@@ -133,6 +133,15 @@ impl Source {
             help: help.into(),
         }
     }
+
+    /// A fault of the key of the value at a JSON pointer.
+    pub(crate) fn key_fault(&self, pointer: &str, message: impl Into<String>, help: impl Into<String>) -> Fault {
+        let mut fault = self.fault(pointer, message, help);
+        if let Some((line, column)) = self.key_place(pointer) {
+            (fault.line, fault.column) = (line, column);
+        }
+        fault
+    }
 }
 
 /// Adds a key or an index to a JSON pointer.
