@@ -1,4 +1,5 @@
-//! Generates the client of every spec that is asked for. A spec of BILL's has a feature of its name, but for the first.
+//! Generates what is asked for: the client of every spec, what BILL's webhooks carry, and BILL's error codes. A spec of BILL's has a feature
+//! of its name, but for the first.
 
 fn main() {
     let specs = [
@@ -11,4 +12,10 @@ fn main() {
     ];
     let is_asked_for = |feature: &str| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     ledgerkey_codegen::build_each(specs.into_iter().filter(|(feature, _)| is_asked_for(feature)).map(|(_, spec)| spec));
+    if is_asked_for("BILL_EVENTS") {
+        ledgerkey_codegen::build_payloads(["specs/events/bill-events.json"]);
+    }
+    if is_asked_for("_BILL") {
+        ledgerkey_codegen::build_codes("specs/errors/bill.yaml", "BDC_####");
+    }
 }

@@ -99,6 +99,14 @@ pub enum Error {
         /// The company that the vendor has on record, if it said.
         found: Option<i64>,
     },
+    /// What came by itself, such as a webhook's notification, is not proved to be the vendor's. Nothing of it was read.
+    #[error("{what} is not authentic: {reason}")]
+    NotAuthentic {
+        /// What came.
+        what: &'static str,
+        /// Why it is not believed.
+        reason: &'static str,
+    },
     /// The vendor could not be reached, or the connection broke.
     #[error("{operation}: no answer from the vendor: {source}")]
     Network {
@@ -154,7 +162,7 @@ fn found_words(found: Option<i64>) -> String {
 
 impl Error {
     /// A stable word for the kind of error: `sign-in-rejected`, `locked-out`, `mfa-required`, `not-permitted`, `rate-limited`,
-    /// `vendor`, `decode`, `ambiguous`, `wrong-company`, `network`, `timeout`, `store` or `config`.
+    /// `vendor`, `decode`, `ambiguous`, `wrong-company`, `not-authentic`, `network`, `timeout`, `store` or `config`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::SignInRejected { .. } => "sign-in-rejected",
@@ -166,6 +174,7 @@ impl Error {
             Self::Decode { .. } => "decode",
             Self::Ambiguous { .. } => "ambiguous",
             Self::WrongCompany { .. } => "wrong-company",
+            Self::NotAuthentic { .. } => "not-authentic",
             Self::Network { .. } => "network",
             Self::Timeout { .. } => "timeout",
             Self::Store(_) => "store",
@@ -231,15 +240,23 @@ pub struct Problem {
     pub code: Option<String>,
     /// The vendor's words, cut to 300 characters and with known secrets taken out.
     pub message: String,
+    /// The field of the request that it is about, where the vendor says so in a form that is known.
+    pub field: Option<String>,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.code, self.message.as_str()) {
-            (Some(code), "") => f.write_str(code),
-            (Some(code), message) => write!(f, "{code} {message}"),
-            (None, message) => f.write_str(message),
+        // Many vendors' words begin with it.
+        let field = self.field.as_deref().filter(|field| !self.message.starts_with(field));
+        let parts = [self.code.as_deref(), Some(self.message.as_str()).filter(|message| !message.is_empty())];
+        let mut parts = parts.into_iter().flatten();
+        if let Some(field) = field {
+            write!(f, "{field}: ")?;
         }
+        if let Some(first) = parts.next() {
+            f.write_str(first)?;
+        }
+        parts.try_for_each(|part| write!(f, " {part}"))
     }
 }
 

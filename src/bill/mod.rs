@@ -22,6 +22,7 @@
 
 #[cfg(any(feature = "_organization", feature = "bill-partner"))]
 mod calls;
+mod code;
 #[cfg(feature = "_organization")]
 pub mod mfa;
 #[cfg(feature = "_organization")]
@@ -34,9 +35,12 @@ mod partner_key;
 #[cfg(feature = "bill-spend")]
 #[path = "spend.rs"]
 mod spend_token;
+#[cfg(feature = "bill-events")]
+pub mod webhook;
 
 use std::sync::Arc;
 
+pub use self::code::Code;
 #[cfg(feature = "_organization")]
 pub use self::organization::{ConsoleToken, DeveloperKey, Organization, SyncToken};
 #[cfg(feature = "_organization")]

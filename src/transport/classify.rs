@@ -91,7 +91,11 @@ pub(crate) fn problems(answers: &Answers, body: &Value) -> Vec<Problem> {
         Some(entry @ Value::Object(_)) => std::slice::from_ref(entry),
         _ => &[],
     };
-    entries.iter().take(MOST_PROBLEMS).filter_map(|entry| problem(answers, entry)).collect()
+    entries
+        .iter()
+        .flat_map(|entry| problem(answers, entry).into_iter().chain(of_fields(entry)))
+        .take(MOST_PROBLEMS)
+        .collect()
 }
 
 fn problem(answers: &Answers, entry: &Value) -> Option<Problem> {
@@ -101,8 +105,38 @@ fn problem(answers: &Answers, entry: &Value) -> Option<Problem> {
     if code.is_none() && message.is_none() {
         return None;
     }
-    Some(Problem { code, message: message.unwrap_or_default().into_owned() })
+    let message = message.unwrap_or_default().into_owned();
+    // A vendor that has codes and gives none has not come to its own rules: what it says is of the form of the request.
+    let field = if answers.code.is_some() && code.is_none() { leading_field(&message) } else { None };
+    Some(Problem { code, message, field })
 }
+
+/// The field in `address: must not be null`, as BILL was seen to write it (observed by integrators). A sentence with a colon in it has spaces, or
+/// begins with a capital.
+fn leading_field(message: &str) -> Option<String> {
+    let (field, _) = message.split_once(": ")?;
+    let is_name = field.len() <= LONGEST_FIELD
+        && field.starts_with(|c: char| c.is_ascii_lowercase())
+        && field.chars().all(|c| c.is_ascii_alphanumeric() || "_-.[]".contains(c));
+    is_name.then(|| field.to_owned())
+}
+
+/// The problems of an object `errors` of each field's messages. Doubt: Bezala says that most refused validations carry some detail of each field, and
+/// no page that was read shows the key; this is what such an API writes as a rule.
+fn of_fields(entry: &Value) -> impl Iterator<Item = Problem> {
+    let fields = entry.get("errors").and_then(Value::as_object).into_iter().flatten();
+    fields.flat_map(|(field, messages)| {
+        let messages = match messages {
+            Value::Array(messages) => messages.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let messages = messages.iter().filter_map(Value::as_str);
+        messages.map(|message| Problem { code: None, message: message.to_owned(), field: Some(field.clone()) })
+    })
+}
+
+/// A longer name of a field is none, but somebody's text.
+const LONGEST_FIELD: usize = 100;
 
 /// Why a refusal was made, by its codes and its status.
 pub(crate) fn class(answers: &Answers, refusal: &Refusal) -> Class {
@@ -217,6 +251,49 @@ mod tests {
             panic!("refused");
         };
         assert_eq!(refusal.to_string(), "HTTP 400; address: must not be null; BDC_1108 a\nb");
+    }
+
+    #[test]
+    fn a_problem_keeps_the_field_that_it_is_about() {
+        let told = |answers: &Answers, body: &str| -> Vec<(Option<String>, String)> {
+            let Verdict::Refused(_, refusal) = classify(answers, 422, body.as_bytes()) else { panic!("refused") };
+            refusal.problems.into_iter().map(|problem| (problem.field.clone(), problem.to_string())).collect()
+        };
+        let field = |name: &str, words: &str| (Some(name.to_owned()), words.to_owned());
+        assert_eq!(
+            told(&ARRAY, r#"[{"message":"address: must not be null"},{"message":"bills[0].amount: must be > 0"}]"#),
+            [field("address", "address: must not be null"), field("bills[0].amount", "bills[0].amount: must be > 0")]
+        );
+        for none in [
+            r#"[{"code":"BDC_1118","message":"name: is bad"}]"#,
+            r#"[{"message":"Your user is not of the company: Example"}]"#,
+            r#"[{"message":"Error: bad"}]"#,
+            r#"[{"message":"https://example.com: bad"}]"#,
+            r#"[{"message":"address:"}]"#,
+            r#"[{"message":": bad"}]"#,
+            r#"[{"message":7}]"#,
+        ] {
+            assert!(matches!(&told(&ARRAY, none)[..], [(None, _)]), "{none}");
+        }
+        let without_codes = Answers { code: None, message: &["/error", "/message"], ..ARRAY };
+        let fields = r#"{"error":"Validation failed","errors":{"email":["is bad","is taken"],"name":"can't be blank","x":7,"y":[{}],"z":null}}"#;
+        assert_eq!(
+            told(&without_codes, fields),
+            [
+                (None, "Validation failed".to_owned()),
+                field("email", "email: is bad"),
+                field("email", "email: is taken"),
+                field("name", "name: can't be blank"),
+            ]
+        );
+        for nothing in [r#"{"errors":[]}"#, r#"{"errors":"bad"}"#, r#"{"errors":{}}"#] {
+            assert!(told(&without_codes, nothing).is_empty(), "{nothing}");
+        }
+        let many: String = (0..100).map(|at| format!(r#""f{at}":["a","b"],"#)).collect();
+        assert_eq!(
+            told(&without_codes, &format!(r#"{{"errors":{{{}}}}}"#, many.trim_end_matches(','))).len(),
+            MOST_PROBLEMS
+        );
     }
 
     proptest! {

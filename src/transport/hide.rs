@@ -43,6 +43,7 @@ impl Hide {
         for problem in &mut refusal.problems {
             problem.message = self.in_text(std::mem::take(&mut problem.message));
             problem.code = problem.code.take().map(|code| self.in_text(code));
+            problem.field = problem.field.take().map(|field| self.in_text(field));
         }
     }
 

@@ -72,19 +72,13 @@ impl Response {
             Payload::Whole(bytes) => bytes,
             Payload::Stream(..) => &[],
         };
-        if is_list_for_object::<T>(body) {
-            return Err(self.misfit::<T>(body));
-        }
-        // The common case pays nothing for the path.
-        serde_json::from_slice(body).map_err(|_| self.misfit::<T>(body))
+        decode(body).map_err(|misfit| self.misfit(misfit))
     }
 
-    fn misfit<T: DeserializeOwned>(&self, body: &[u8]) -> Error {
+    fn misfit(&self, Mismatch { path, detail }: Mismatch) -> Error {
         if let Some(refused) = self.refusal_inside() {
             return refused;
         }
-        let Mismatch { path, detail } =
-            mismatch::<T>(body).unwrap_or_else(|| Mismatch { path: ".".into(), detail: "it does not fit".into() });
         // The keys of a map are the vendor's words.
         Error::Decode { operation: self.operation.id, path: self.hide.in_text(path), detail }
     }
@@ -100,6 +94,17 @@ impl Response {
         self.hide.in_refusal(&mut refusal);
         Some(class.error(operation, Box::new(refusal)))
     }
+}
+
+/// `body` as `T`, or where it does not fit.
+pub(crate) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Mismatch> {
+    let misfit =
+        || mismatch::<T>(body).unwrap_or_else(|| Mismatch { path: ".".into(), detail: "it does not fit".into() });
+    if is_list_for_object::<T>(body) {
+        return Err(misfit());
+    }
+    // The common case pays nothing for the path.
+    serde_json::from_slice(body).map_err(|_| misfit())
 }
 
 /// Where `body` does not fit `T`, if it does not.

@@ -6,6 +6,7 @@ use std::io;
 use std::process::ExitCode;
 
 use ledgerkey::Error;
+use ledgerkey::bill::Code;
 use ledgerkey_cli::access;
 
 use crate::output::tell;
@@ -127,8 +128,9 @@ fn exit_code(error: &Error) -> u8 {
 fn hint(error: &Error) -> Cow<'static, str> {
     let code = |wanted: &str| error.refusal().is_some_and(|refusal| refusal.codes().any(|code| code == wanted));
     let status = error.refusal().map_or(0, |refusal| refusal.status);
+    let advice = advice(error);
     let words = match error.kind() {
-        "sign-in-rejected" => return rejected_hint(error, code),
+        "sign-in-rejected" => return rejected_hint(error, code, advice),
         "locked-out" if code("BDC_1107") => "have BILL unlock the organization; trying again does not help",
         "locked-out" => "have the password reset in the vendor's web application; trying again does not help",
         "mfa-required" => {
@@ -155,10 +157,12 @@ fn hint(error: &Error) -> Cow<'static, str> {
             "no vendor is served at this address: check LEDGERKEY_BILL_URL, LEDGERKEY_BILL_V2_URL or LEDGERKEY_BEZALA_URL, which carry a path where the default does"
         }
         "vendor" if status == 413 => "send less at once",
-        "vendor" if status == 404 => "check the ids in the parameters",
+        // What BILL's pages advise at BDC_1109, to sign in again, was done already.
         "vendor" if status == 401 || code("BDC_1109") => {
             "the vendor refuses even a session that was just made: check the rights of the user, and that the address and the keys are of one environment"
         }
+        "vendor" if advice.is_some() => return advice.unwrap_or_default().into(),
+        "vendor" if status == 404 => "check the ids in the parameters",
         "vendor" if status == 403 => {
             "check the rights of the user, and whether another way to sign in may make this call"
         }
@@ -177,8 +181,23 @@ fn is_sign_in(error: &Error) -> bool {
     access::apis().iter().any(|api| api.ways.iter().any(|way| way.operation == Some(*operation)))
 }
 
+/// What BILL's pages, or integrators, advise at the first code that they say something of.
+fn advice(error: &Error) -> Option<String> {
+    Code::of(error).iter().find_map(Code::advice).map(as_clause)
+}
+
+/// A sentence as a part of another. A word in capitals is a name.
+fn as_clause(sentence: &str) -> String {
+    let sentence = sentence.trim_end_matches('.');
+    let mut letters = sentence.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(letters).collect(),
+        _ => sentence.to_owned(),
+    }
+}
+
 /// What to do about a sign-in that was refused.
-fn rejected_hint(error: &Error, code: impl Fn(&str) -> bool) -> Cow<'static, str> {
+fn rejected_hint(error: &Error, code: impl Fn(&str) -> bool, advice: Option<String>) -> Cow<'static, str> {
     let Error::SignInRejected { way, refusal } = error else { return "".into() };
     // Only the v2 call is refused inside HTTP 200.
     let address = if refusal.status == 200 { "LEDGERKEY_BILL_V2_URL" } else { "LEDGERKEY_BILL_URL" };
@@ -194,6 +213,8 @@ fn rejected_hint(error: &Error, code: impl Fn(&str) -> bool) -> Cow<'static, str
             "check the user name and the password or token, and that they belong to {environment}; do not repeat it in a loop, BILL locks the login"
         )
         .into()
+    } else if let Some(advice) = advice {
+        format!("{advice}; repeated refusals can lock a login").into()
     } else {
         "check the credentials in the environment before you try again: repeated refusals can lock a login".into()
     }
@@ -201,6 +222,8 @@ fn rejected_hint(error: &Error, code: impl Fn(&str) -> bool) -> Cow<'static, str
 
 #[cfg(test)]
 mod tests {
+    use ledgerkey::{Problem, Refusal};
+
     use super::*;
 
     #[test]
@@ -211,6 +234,36 @@ mod tests {
         assert!(words.starts_with("login: no answer from the vendor"), "{words}");
         assert!(words.contains("refused") && words.contains("LEDGERKEY_BILL_URL"), "{words}");
         assert_eq!(exit_code(&error), 5);
+    }
+
+    #[test]
+    fn a_code_that_is_known_says_what_to_do_where_nothing_better_is_known() {
+        let refused = |status, code: &str| {
+            let mut problem = Problem::default();
+            problem.code = Some(code.to_owned());
+            let mut refusal = Refusal::default();
+            (refusal.status, refusal.problems) = (status, vec![problem]);
+            Box::new(refusal)
+        };
+        let vendor = |status, code| words(&Error::Vendor { operation: "createBill", refusal: refused(status, code) });
+        assert_eq!(
+            vendor(422, "BDC_1108"),
+            "createBill was refused: HTTP 422; BDC_1108; send the parameter that the message names"
+        );
+        assert!(vendor(404, "BDC_9999").ends_with("; check the ids in the parameters"));
+        assert!(vendor(401, "BDC_1109").contains("a session that was just made"));
+        let rejected = words(&Error::SignInRejected { way: "developer-key", refusal: refused(401, "BDC_1103") });
+        assert!(
+            rejected.ends_with("; have it switched on, or make another; repeated refusals can lock a login"),
+            "{rejected}"
+        );
+    }
+
+    #[test]
+    fn a_sentence_becomes_a_clause() {
+        assert_eq!(as_clause("Use v2 or v3."), "use v2 or v3");
+        assert_eq!(as_clause("BILL knows. Ask."), "BILL knows. Ask");
+        assert_eq!((as_clause("A"), as_clause("")), ("A".into(), String::new()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::exit;
 
 use crate::generate::generate;
-use crate::refresh::{Generator, refresh};
+use crate::refresh::{Generator, Kind, refresh};
 use crate::source::Source;
 
 /// Generates the client of one spec into `OUT_DIR`, as the file's name with `.rs`.
@@ -26,6 +26,27 @@ pub fn build(spec: impl AsRef<Path>) {
 /// [`build`] for several specs: the faults of all are printed before the process ends. A spec that did not change is not
 /// generated again.
 pub fn build_each(specs: impl IntoIterator<Item = impl AsRef<Path>>) {
+    build_all(Kind::Client, specs);
+}
+
+/// Generates the types of JSON Schemas, such as those of what a vendor sends by itself, into `OUT_DIR`: each as the file's name with
+/// `-payloads.rs`. As [`build_each`] otherwise.
+///
+/// A schema is in draft 7, and of a few words, so that it takes whatever a vendor may add: no closed list of values, no bounds, no
+/// refusal of a field that it does not know. Formats are those of a spec.
+pub fn build_payloads(schemas: impl IntoIterator<Item = impl AsRef<Path>>) {
+    build_all(Kind::Payloads, schemas);
+}
+
+/// Generates the enum `Code` of a vendor's codes into `OUT_DIR`, as the file's name with `-codes.rs`. As [`build`] otherwise.
+///
+/// The file is a map from each code to its `meaning`, and to `advice` and `source` where there are some. `form` is what a code looks like,
+/// with `#` for each digit: `BDC_####`.
+pub fn build_codes(codes: impl AsRef<Path>, form: &str) {
+    build_all(Kind::Codes(form), [codes]);
+}
+
+fn build_all(kind: Kind<'_>, specs: impl IntoIterator<Item = impl AsRef<Path>>) {
     // With no spec there has to be a line of this kind all the same, or every file of the package would count.
     println!("cargo:rerun-if-changed=build.rs");
     let specs: Vec<PathBuf> = specs.into_iter().map(|spec| spec.as_ref().to_owned()).collect();
@@ -33,7 +54,7 @@ pub fn build_each(specs: impl IntoIterator<Item = impl AsRef<Path>>) {
         println!("cargo:rerun-if-changed={}", spec.display());
     }
     let faults = match place() {
-        Ok((out_dir, generator)) => refresh_each(&specs, &out_dir, &generator),
+        Ok((out_dir, generator)) => refresh_each(kind, &specs, &out_dir, &generator),
         Err(words) => vec![words],
     };
     if !faults.is_empty() {
@@ -49,7 +70,7 @@ fn place() -> Result<(PathBuf, Generator), String> {
 }
 
 /// The faults of each spec that has some.
-fn refresh_each(specs: &[PathBuf], out_dir: &Path, generator: &Generator) -> Vec<String> {
+fn refresh_each(kind: Kind<'_>, specs: &[PathBuf], out_dir: &Path, generator: &Generator) -> Vec<String> {
     let mut names: HashMap<OsString, &Path> = HashMap::new();
     let mut faults = Vec::new();
     for spec in specs {
@@ -60,7 +81,7 @@ fn refresh_each(specs: &[PathBuf], out_dir: &Path, generator: &Generator) -> Vec
                 spec.display(),
                 other.display()
             )),
-            None => refresh(spec, out_dir, generator).map(drop),
+            None => refresh(kind, spec, out_dir, generator).map(drop),
         };
         faults.extend(outcome.err());
     }
@@ -99,7 +120,7 @@ mod tests {
         ];
         let out = dir.path().join("out");
         std::fs::create_dir(&out).unwrap();
-        let faults = refresh_each(&specs, &out, &Generator::this().unwrap());
+        let faults = refresh_each(Kind::Client, &specs, &out, &Generator::this().unwrap());
         let [first, same, last, none] = faults.as_slice() else { panic!("{faults:#?}") };
         assert!(first.contains("first.yaml:2:1: ") && first.contains("this is not YAML"), "{first}");
         assert!(same.contains("v2") && same.contains("rename one of the two"), "{same}");

@@ -1,5 +1,5 @@
-//! Runs progenitor. It fails by panic as often as by error, and on a whole spec without a word on which part: here either comes
-//! back as a fault that names the operation and its place.
+//! Runs progenitor, and typify by itself. They fail by panic as often as by error, and on a whole spec without a word on which part: here
+//! either comes back as a fault that names the operation and its place.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -9,8 +9,9 @@ use heck::ToPascalCase;
 use proc_macro2::TokenStream;
 use progenitor::{GenerationSettings, Generator, InterfaceStyle, TypeImpl, TypePatch};
 use quote::quote;
-use schemars::schema::{InstanceType, SchemaObject};
+use schemars::schema::{InstanceType, RootSchema, SchemaObject};
 use serde_json::Value;
+use typify::{TypeSpace, TypeSpaceSettings};
 
 use crate::fault::{Fault, Faults};
 use crate::model::Model;
@@ -44,23 +45,32 @@ pub(crate) fn whole(source: &Source, words: &str) -> Faults {
     vec![source.fault("", format!("the generator cannot do this spec: {}", first_line(words)), HELP)].into()
 }
 
-const HELP: &str = "write it with simpler schemas: one success type, flat forms, no anyOf";
+/// The types of a JSON Schema's definitions, or typify's words where it fails.
+pub(crate) fn run_schema(schema: &Value) -> Result<TokenStream, String> {
+    let mut settings = TypeSpaceSettings::default();
+    for (schema, path, impls) in wire_types() {
+        settings.with_conversion(schema, path, impls);
+    }
+    let schema: RootSchema = serde_json::from_value(schema.clone()).map_err(|error| error.to_string())?;
+    quietly(|| {
+        let mut types = TypeSpace::new(&settings);
+        types.add_root_schema(schema).map(|_| types.to_stream())
+    })?
+    .map_err(|error| error.to_string())
+}
+
+pub(crate) const HELP: &str = "write it with simpler schemas: one success type, flat forms, no anyOf";
 
 /// A fault is one line; where a panic prints what it stumbled over, that can be pages.
-fn first_line(words: &str) -> &str {
+pub(crate) fn first_line(words: &str) -> &str {
     words.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it gave no reason")
 }
 
 fn settings(spec: &Value) -> GenerationSettings {
     let mut settings = GenerationSettings::default();
     settings.with_interface(InterfaceStyle::Builder).with_inner_type(quote!(::ledgerkey::client::Connection));
-    for (kind, format, path, impls) in WIRE_TYPES {
-        let schema = SchemaObject {
-            instance_type: Some((*kind).into()),
-            format: format.map(str::to_owned),
-            ..SchemaObject::default()
-        };
-        settings.with_conversion(schema, path, impls.iter().copied());
+    for (schema, path, impls) in wire_types() {
+        settings.with_conversion(schema, path, impls);
     }
     // An id that is text can be compared and be a key as it comes; one that is a number is made so.
     let schemas = spec.pointer("/components/schemas").and_then(Value::as_object);
@@ -77,6 +87,17 @@ fn settings(spec: &Value) -> GenerationSettings {
 fn is_plain_integer(schema: &Value) -> bool {
     schema.get("type").is_some_and(|kind| kind == "integer")
         && schema.get("format").is_none_or(|format| format != "unix-time")
+}
+
+fn wire_types() -> impl Iterator<Item = (SchemaObject, &'static str, impl Iterator<Item = TypeImpl>)> {
+    WIRE_TYPES.iter().map(|(kind, format, path, impls)| {
+        let schema = SchemaObject {
+            instance_type: Some((*kind).into()),
+            format: format.map(str::to_owned),
+            ..SchemaObject::default()
+        };
+        (schema, *path, impls.iter().copied())
+    })
 }
 
 type WireType = (InstanceType, Option<&'static str>, &'static str, &'static [TypeImpl]);

@@ -38,6 +38,7 @@
 
 mod build;
 mod calls;
+mod codes;
 mod fault;
 mod generate;
 mod generator;
@@ -45,6 +46,7 @@ mod lint;
 mod markdown;
 mod model;
 mod open_enums;
+mod payloads;
 mod prepare;
 mod refresh;
 mod rewrite;
@@ -53,7 +55,7 @@ mod source;
 mod tables;
 mod types;
 
-pub use build::{build, build_each, generate_file};
+pub use build::{build, build_codes, build_each, build_payloads, generate_file};
 pub use fault::{Fault, Faults};
 pub use generate::generate;
 pub use model::*;

@@ -21,7 +21,7 @@ mod schemas;
 mod search;
 mod shape;
 mod targets;
-mod words;
+pub(crate) mod words;
 
 /// Lints a spec and reads its model.
 pub(crate) fn read(source: &Source) -> Result<Model, Faults> {
@@ -73,11 +73,7 @@ impl<'a> Lint<'a> {
 
     /// A fault of the key rather than of its value.
     fn key_fault(&mut self, node: &Node<'_>, message: impl Into<String>, help: impl Into<String>) {
-        let mut fault = self.source.fault(&node.pointer, message, help);
-        if let Some((line, column)) = self.source.key_place(&node.pointer) {
-            (fault.line, fault.column) = (line, column);
-        }
-        self.faults.push(fault);
+        self.faults.push(self.source.key_fault(&node.pointer, message, help));
     }
 }
 

@@ -10,8 +10,10 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::Path;
 
+use crate::fault::Faults;
 use crate::generate::generate;
 use crate::source::Source;
+use crate::{codes, payloads};
 
 /// What became of the output of a spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +35,41 @@ impl Generator {
     }
 }
 
+/// What is made of a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind<'a> {
+    /// A client, of an OpenAPI spec.
+    Client,
+    /// Types, of a JSON Schema.
+    Payloads,
+    /// An enum, of a list of codes of this form.
+    Codes(&'a str),
+}
+
+impl Kind<'_> {
+    /// What stands behind the file's own name in that of its output: the codes and the payloads of an API may be called as its spec is.
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Client => "",
+            Self::Payloads => "-payloads",
+            Self::Codes(_) => "-codes",
+        }
+    }
+
+    fn generate(self, source: &Source) -> Result<String, Faults> {
+        match self {
+            Self::Client => generate(source),
+            Self::Payloads => payloads::generate(source),
+            Self::Codes(form) => codes::generate(source, form),
+        }
+    }
+}
+
 /// Generates the output of `spec` into `out_dir`, unless it lies there already. If it cannot be generated, the old one stays, without
 /// its stamp.
-pub(crate) fn refresh(spec: &Path, out_dir: &Path, generator: &Generator) -> Result<Outcome, String> {
+pub(crate) fn refresh(kind: Kind<'_>, spec: &Path, out_dir: &Path, generator: &Generator) -> Result<Outcome, String> {
     let stem = spec.file_stem().ok_or_else(|| format!("{}: not a file", spec.display()))?.to_string_lossy();
+    let stem = format!("{stem}{}", kind.ending());
     let target = out_dir.join(format!("{stem}.rs"));
     let stamp_file = out_dir.join(format!("{stem}.stamp"));
     // A spec that cannot be read has no input to stamp; the reader says why.
@@ -48,7 +81,7 @@ pub(crate) fn refresh(spec: &Path, out_dir: &Path, generator: &Generator) -> Res
     {
         return Ok(Outcome::Unchanged);
     }
-    let code = Source::read(spec).and_then(|source| generate(&source)).map_err(|faults| {
+    let code = Source::read(spec).and_then(|source| kind.generate(&source)).map_err(|faults| {
         // It may not be there.
         let _ = fs::remove_file(&stamp_file);
         faults.to_string()
@@ -113,7 +146,7 @@ mod tests {
         }
 
         fn try_refresh(&self, index: usize, generator: u64) -> Result<Outcome, String> {
-            refresh(&self.specs[index], self.dir.path(), &Generator(generator))
+            refresh(Kind::Client, &self.specs[index], self.dir.path(), &Generator(generator))
         }
 
         fn file(&self, name: &str) -> PathBuf {

@@ -133,6 +133,15 @@ impl Source {
             help: help.into(),
         }
     }
+
+    /// A fault of the key of the value at a JSON pointer.
+    pub(crate) fn key_fault(&self, pointer: &str, message: impl Into<String>, help: impl Into<String>) -> Fault {
+        let mut fault = self.fault(pointer, message, help);
+        if let Some((line, column)) = self.key_place(pointer) {
+            (fault.line, fault.column) = (line, column);
+        }
+        fault
+    }
 }
 
 /// Adds a key or an index to a JSON pointer.
@@ -290,7 +299,7 @@ impl<'a> Reader<'a> {
     }
 
     fn empty(&self, span: Span) -> Fault {
-        self.at(span, "", "the file is empty", "write an OpenAPI 3.0.3 document")
+        self.at(span, "", "the file is empty", "write what belongs into it")
     }
 
     fn at(&self, span: Span, pointer: &str, message: &str, help: &str) -> Fault {

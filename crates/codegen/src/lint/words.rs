@@ -10,7 +10,7 @@ use serde_json::Value;
 const LONGEST: usize = 64;
 
 /// What to do about a word that is none of `known`.
-pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let mut known: Vec<&str> = known.into_iter().collect();
     let mut seen = HashSet::new();
     known.retain(|word| seen.insert(*word));
@@ -43,7 +43,7 @@ fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 }
 
 /// A value in a message: short, on one line.
-pub(super) fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::Object(_) => "a map".to_owned(),
         Value::Array(_) => "a list".to_owned(),
