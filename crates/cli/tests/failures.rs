@@ -93,7 +93,9 @@ fn sign_in() {
 #[test]
 fn the_vendor_refuses() {
     let vendors = Vendors::start();
-    vendors.run(&["call", "bill", "getVendor", "--param", "vendorId=nope"]).failed(4, &["BDC_1205", "check the id and the organization"]);
+    vendors
+        .run(&["call", "bill", "getVendor", "--param", "vendorId=nope"])
+        .failed(4, &["BDC_1205", "check the id and the organization"]);
     vendors.run(&["call", "bill", "createVendor", "--body", "{}"]).failed(4, &["createVendor"]);
     vendors.sandbox.order(Fault::status("listVendors", 401).with_code("BDC_1109").times(2));
     vendors.run(&LIST).failed(4, &["BDC_1109", "just made"]);

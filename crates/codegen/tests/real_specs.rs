@@ -75,7 +75,7 @@ const MISTAKES: &[Mistake] = &[
     mistake("bill-spend", "    per: PT1M\n", "    per: PT1M\n    operations: [listBudget]\n", NO_OPERATION, "did you mean \"listBudgets\"?"),
     mistake("bill-spend", "per: PT1M", "per: P1M", NO_DURATION, ISO),
     mistake("bill-partner", "x-sign-in:", "x-signin:", NO_EXTENSION, "did you mean \"x-sign-in\"?"),
-    mistake("bill-partner", "operation: loginAsUser", "operation: loginAs", NO_OPERATION, "write one of"),
+    mistake("bill-partner", "operation: loginAsUser", "operation: loginAsUsr", NO_OPERATION, "did you mean \"loginAsUser\"?"),
     mistake("bill-partner", "idle: PT35M", "idle: PT0.5H", NO_DURATION, ISO),
 ];
 
