@@ -74,7 +74,7 @@ model:
 fuzz target="" seconds="60":
     FUZZ_TARGETS="{{ target }}" FUZZ_SECONDS="{{ seconds }}" bash .ci/run fuzz
 
-# Measures what the library costs beside a baseline of the same run; `just bench call` measures one thing of call, attach, crowd and pool.
+# Measures what the library costs beside a baseline of the same run; `just bench call` measures one thing of call, attach, crowd, pool and list.
 bench *names:
     cargo bench --locked -p ledgerkey-bench {{ if names == "" { "" } else { prepend("--bench ", names) } }}
 

@@ -158,6 +158,11 @@ impl Quartiles {
     pub fn times(self, factor: f64) -> Self {
         Self { low: self.low * factor, median: self.median * factor, high: self.high * factor }
     }
+
+    /// Of a ratio, the other way round.
+    pub fn inverse(self) -> Self {
+        Self { low: 1.0 / self.high, median: 1.0 / self.median, high: 1.0 / self.low }
+    }
 }
 
 impl fmt::Display for Quartiles {
