@@ -51,9 +51,11 @@ mod rewrite;
 mod source;
 mod tables;
 mod types;
+mod types_of;
 
 pub use build::{build, build_each, generate_file};
 pub use fault::{Fault, Faults};
 pub use generate::generate;
 pub use model::*;
 pub use source::Source;
+pub use types_of::{OperationTypes, types_of};
