@@ -63,6 +63,23 @@ pub struct Call {
     pub body: Option<&'static str>,
 }
 
+/// Operations whose answers the generated types cannot read, by API and id. One that can be read has to leave this list.
+///
+/// An untagged enum is read by way of serde's buffer, which has no raw text for an exact decimal, so that no variant with an amount fits. It
+/// concerns `BillingStatementsAnswer` of v3, and `BillOrRefusal`, `CustomerOrRefusal`, `InvoiceOrRefusal`, `ItemOrRefusal`, `VendorOrRefusal` and
+/// `VendorCreditOrRefusal` of v2; the examples of vendors and of customers have no amount.
+pub static UNREADABLE: [(&str, &str); 9] = [
+    ("bill", "listBillingStatements"),
+    ("bill-v2", "createInvoices"),
+    ("bill-v2", "updateInvoices"),
+    ("bill-v2", "deleteInvoices"),
+    ("bill-v2", "createBills"),
+    ("bill-v2", "updateBills"),
+    ("bill-v2", "createVendorCredits"),
+    ("bill-v2", "createItems"),
+    ("bill-v2", "deleteItems"),
+];
+
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 
 /// Decodes as `T` and encodes that.

@@ -2,26 +2,9 @@
 
 use ledgerkey_contract::compare::differences;
 use ledgerkey_contract::json::{Json, join};
-use ledgerkey_contract::{CALLS, Part, ROWS, Row};
+use ledgerkey_contract::{CALLS, Part, ROWS, Row, UNREADABLE};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-
-/// Answers that the generated types cannot read, with why. A row that can be read has to leave this list.
-///
-/// An untagged enum is read by way of serde's buffer, which has no raw text for an exact decimal, so that no variant with an amount fits. It
-/// concerns `BillingStatementsAnswer` of v3, and `BillOrRefusal`, `CustomerOrRefusal`, `InvoiceOrRefusal`, `ItemOrRefusal`, `VendorOrRefusal` and
-/// `VendorCreditOrRefusal` of v2; the examples of vendors and of customers have no amount.
-const UNREADABLE: [&str; 9] = [
-    "bill/listBillingStatements answer",
-    "bill-v2/createInvoices answer",
-    "bill-v2/updateInvoices answer",
-    "bill-v2/deleteInvoices answer",
-    "bill-v2/createBills answer",
-    "bill-v2/updateBills answer",
-    "bill-v2/createVendorCredits answer",
-    "bill-v2/createItems answer",
-    "bill-v2/deleteItems answer",
-];
 
 /// Lists of requests that are not sent when they are empty: the generator leaves an optional list out then, so that "none" cannot be told from
 /// "as it was". A list that is sent has to leave this one.
@@ -42,7 +25,7 @@ const UNSENT: [&str; 13] = [
 ];
 
 fn is_readable(row: &Row) -> bool {
-    !UNREADABLE.contains(&row.name().as_str())
+    row.part == Part::Request || !UNREADABLE.contains(&(row.api, row.operation))
 }
 
 fn sent(row: &Row) -> Json {
