@@ -65,12 +65,21 @@ def spell_out_nullable(node):
 
 
 # The formats of this project that no tool knows, as patterns.
+YEAR, TIME = "20[0-9]{2}", "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+
+
+def day(form):
+    """A pattern of the days that there are, but for the 29th of February. `form` has a %d and a %m."""
+    months = [("(0[1-9]|1[0-9]|2[0-8])", "(0[1-9]|1[0-2])"), ("(29|30)", "(0[13-9]|1[0-2])"), ("31", "(0[13578]|1[02])")]
+    return "(" + "|".join(form.replace("%d", day).replace("%m", month) for day, month in months) + ")"
+
+
 FORMATS = {
     "decimal": r"^-?[0-9]{1,9}\.[0-9]{2}$",
-    "date-time-offset": r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}\+0000$",
-    "date-compact": r"^20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|1[0-9]|2[0-8])$",
-    "date-dmy": r"^(0[1-9]|1[0-9]|2[0-8])-(0[1-9]|1[0-2])-20[0-9]{2}$",
-    "date-range": r"^(0[1-9]|1[0-9]|2[0-8])/(0[1-9]|1[0-2])/2025 - (0[1-9]|1[0-9]|2[0-8])/(0[1-9]|1[0-2])/2026$",
+    "date-time-offset": f"^{YEAR}-{day('%m-%d')}T{TIME}\\.[0-9]{{3}}\\+0000$",
+    "date-compact": f"^{YEAR}{day('%m%d')}$",
+    "date-dmy": f"^{day('%d-%m')}-{YEAR}$",
+    "date-range": f"^{day('%d/%m')}/{YEAR} - {day('%d/%m')}/{YEAR}$",
 }
 
 

@@ -6,7 +6,7 @@ use ledgerkey::client::{Connection, Settings};
 use ledgerkey::table::{Answer, Api, Body, Operation};
 use ledgerkey::{Error, Secret};
 use ledgerkey_cli::access;
-use ledgerkey_contract::{CALLS, Call, UNREADABLE};
+use ledgerkey_contract::{CALLS, Call, UNREADABLE, UNREADABLE_WITH_AMOUNTS};
 use serde_json::{Value, json};
 
 /// What came of a call.
@@ -50,7 +50,7 @@ pub(crate) async fn walk(api: &'static Api) -> Value {
 }
 
 fn is_known(operation: &Operation) -> bool {
-    UNREADABLE.contains(&(operation.api, operation.id))
+    [&UNREADABLE[..], &UNREADABLE_WITH_AMOUNTS].concat().contains(&(operation.api, operation.id))
 }
 
 async fn make(number: usize, operation: &'static Operation, call: &Call) -> Result<Outcome, String> {
