@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Connection, Error, Pages, Read, RequestBuilderExt as _, Response, encode_path};
-use crate::table::{Body, Operation, PagingStyle, ParamPlace};
+use crate::table::{Answer, Body, Operation, PagingStyle, ParamPlace};
 use crate::transport::classify::path_of;
 
 /// Arguments for one call.
@@ -124,7 +124,10 @@ impl Connection {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        request = request.header(http::header::ACCEPT, "application/json");
+        // A server that goes by this header would refuse to answer with a file.
+        if !matches!(operation.answer, Answer::Bytes) {
+            request = request.header(http::header::ACCEPT, "application/json");
+        }
         match (operation.body, &arguments.body) {
             (Body::Json, Some(body)) => {
                 request = match &arguments.text {

@@ -18,11 +18,8 @@ use crate::{calls, generator};
 /// Every fault of the spec. What the generator cannot do although the spec passed the lints is a fault too, with the operation
 /// that it could not do.
 pub fn generate(source: &Source) -> Result<String, Faults> {
-    let model = Model::read(source)?;
+    let (model, Rewritten { mut file, answers }) = client(source)?;
     let spec = source.value();
-    let prepared = prepare(spec, &model);
-    let client = generator::run(&prepared).map_err(|words| generator::blame(source, &model, &prepared, &words))?;
-    let Rewritten { mut file, answers } = rewrite(parse(source, client)?, &model);
     let paged = types::refine(&mut file, &model, &answers, &Clearable::of(spec));
     calls::shorten(&mut file, &model, |answer| paged.has(answer));
     found_all(source, &model, |operation| answers.contains_key(&operation.id))?;
@@ -33,6 +30,15 @@ pub fn generate(source: &Source) -> Result<String, Faults> {
         source.file_name(),
         prettyplease::unparse(&file)
     ))
+}
+
+/// The client alone, on ledgerkey's runtime, with its types as progenitor wrote them.
+pub(crate) fn client(source: &Source) -> Result<(Model, Rewritten), Faults> {
+    let model = Model::read(source)?;
+    let prepared = prepare(source.value(), &model);
+    let client = generator::run(&prepared).map_err(|words| generator::blame(source, &model, &prepared, &words))?;
+    let rewritten = rewrite(parse(source, client)?, &model);
+    Ok((model, rewritten))
 }
 
 /// What the generator wrote is Rust, or it is a fault of the spec's like any other that it cannot do.

@@ -54,9 +54,11 @@ mod search;
 mod source;
 mod tables;
 mod types;
+mod types_of;
 
 pub use build::{build, build_codes, build_each, build_payloads, generate_file};
 pub use fault::{Fault, Faults};
 pub use generate::generate;
 pub use model::*;
 pub use source::Source;
+pub use types_of::{OperationTypes, types_of};

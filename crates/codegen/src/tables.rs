@@ -157,7 +157,7 @@ fn resolved<'s>(spec: &'s Value, node: &'s Value) -> Option<&'s Value> {
 }
 
 /// The answer's type for an operation that the generator was not given: the schema that it refers to.
-fn named_answer(spec: &Value, operation: &Operation) -> TokenStream {
+pub(crate) fn named_answer(spec: &Value, operation: &Operation) -> TokenStream {
     let responses = spec.pointer(&operation.pointer).and_then(|node| node.get("responses")?.as_object());
     let name = responses
         .and_then(|responses| responses.iter().find(|(status, _)| status.starts_with('2')))

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::described::refused;
 use super::pages::{self, Pages};
 use super::{Bezala, Caller, body, invalid, refuse, require, rooted};
 use crate::collection::Table;
-use crate::generic::Store;
+use crate::generic::{Store, Wrong};
 use crate::secrets::Secrets;
+use crate::spec::{Api, Routes};
 use crate::time::{self, DAY, Millis};
 use crate::wire::{Call, Reply, Row, filled, text};
 
@@ -142,6 +144,10 @@ impl Company {
         let problems = require(&fields, &["name", "dimension_name"]);
         if !problems.is_empty() {
             return Err(invalid(&problems));
+        }
+        let problems = Routes::problems(Api::Bezala, &call.op, &Value::Object(body(call)?));
+        if !problems.is_empty() {
+            return Err(refused(Wrong::Invalid(problems)));
         }
         let row = cost_center(ids.next(), &fields);
         self.cost_centers.push(row.clone());

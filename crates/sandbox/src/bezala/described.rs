@@ -98,7 +98,7 @@ fn listed(call: &Call, description: &Description, operation: &Operation, mut row
     }
 }
 
-fn refused(wrong: Wrong) -> Reply {
+pub(super) fn refused(wrong: Wrong) -> Reply {
     match wrong {
         Wrong::Unknown(_) => refuse(404, "Not found"),
         Wrong::Absent(name) => refuse(400, &format!("param is missing or the value is empty: {name}")),

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::sessions::body;
 use super::{Bill, Refusal, lists};
 use crate::collection::Table;
-use crate::generic::Store;
+use crate::generic::{Store, Wrong};
 use crate::log::Under;
 use crate::secrets::Secrets;
+use crate::spec::{Api, Routes};
 use crate::time::{self, DAY, HOUR, Millis};
 use crate::wire::{Call, Reply, Row, amount, filled, merge};
 
@@ -120,6 +121,7 @@ impl Bill {
                 if !problems.is_empty() {
                     return Err(Refusal::invalid(problems));
                 }
+                fits(call, &given)?;
                 let row = spend.budget(given, call.now);
                 // The status is not documented for budgets; the accounts API was seen to answer 201.
                 Ok(Reply::done(201, &Value::Object(row)))
@@ -127,6 +129,7 @@ impl Bill {
             "updateBudget" => {
                 let mut change = body(call)?;
                 let budget = either(&mut spend.budgets, call.id()).ok_or_else(|| Refusal::unknown("budget"))?;
+                fits(call, &change)?;
                 for own in ["id", "uuid", "currentPeriod"] {
                     change.remove(own);
                 }
@@ -149,6 +152,12 @@ impl Bill {
             _ => self.of_spend(call),
         }
     }
+}
+
+/// What is kept as it comes is shown as it came: it has to be of the kinds that the description says.
+fn fits(call: &Call, given: &Row) -> Result<(), Refusal> {
+    let problems = Routes::problems(Api::BillSpend, &call.op, &Value::Object(given.clone()));
+    if problems.is_empty() { Ok(()) } else { Err(Wrong::Invalid(problems).into()) }
 }
 
 impl Spend {
@@ -246,6 +255,8 @@ impl Spend {
         ] {
             row.entry(field).or_insert(default);
         }
+        // "Never", for an end; BILL leaves unset fields out of its answers.
+        row.retain(|_, value| !value.is_null());
         // How the people of a budget stand in its answer is not documented; its members have a call of their own.
         for people in ["owners", "members", "observers"] {
             row.remove(people);

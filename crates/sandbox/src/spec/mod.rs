@@ -143,6 +143,13 @@ impl Routes {
         Some((description, description.operation(id)?))
     }
 
+    /// What is wrong with the JSON body of an operation, by its description.
+    pub(crate) fn problems(api: Api, id: &str, body: &Value) -> Vec<Problem> {
+        let found = Self::operation(api, id);
+        let taken = found.and_then(|(description, operation)| Some((description, operation.body.as_ref()?)));
+        taken.map(|(description, taken)| description.schema(&taken.schema).problems(body, "")).unwrap_or_default()
+    }
+
     /// `POST /v3/logout` stands in two descriptions; the header tells which is meant.
     pub(crate) fn find(&self, method: &str, path: &str, partner: bool) -> Option<Found> {
         let pieces: Vec<&str> = path.trim_start_matches('/').split('/').collect();
