@@ -70,6 +70,10 @@ soak *args:
 model:
     bash .ci/run model
 
+# The specs, the clients and the sandbox against tools that other people wrote; it installs them for the time, and takes minutes: docs/contract.md.
+contract *steps:
+    bash .ci/contract {{ steps }}
+
 # What comes from outside, in every shape that libFuzzer comes upon: `just fuzz dialects 600`. Without a name each target, one after the other.
 fuzz target="" seconds="60":
     FUZZ_TARGETS="{{ target }}" FUZZ_SECONDS="{{ seconds }}" bash .ci/run fuzz

@@ -43,6 +43,8 @@ def copy_of(api, fields=None, made_up=False):
     spec["servers"] = [{"url": "http://127.0.0.1"}]
     if made_up:
         make_successes(spec)
+    else:
+        allow_refusals(spec)
     spell_out_nullable(spec)
     spell_out_formats(spec)
     put_credentials_into_forms(spec, fields or {})
@@ -75,7 +77,7 @@ def day(form):
 
 
 FORMATS = {
-    "decimal": r"^-?[0-9]{1,9}\.[0-9]{2}$",
+    "decimal": r"^-?[0-9]{1,9}(\.[0-9]{1,4})?$",
     "date-time-offset": f"^{YEAR}-{day('%m-%d')}T{TIME}\\.[0-9]{{3}}\\+0000$",
     "date-compact": f"^{YEAR}{day('%m%d')}$",
     "date-dmy": f"^{day('%d-%m')}-{YEAR}$",
@@ -95,6 +97,19 @@ def spell_out_formats(node):
         node.setdefault("pattern", FORMATS[node.pop("format")])
     if node.get("format") == "unix-time":
         node.update(minimum=0, maximum=4_000_000_000)
+
+
+def allow_refusals(spec):
+    """Where a refusal comes with the status of a success, that status has either."""
+    success = spec.get("x-answers", {}).get("success")
+    for operation in operations(spec) if success else []:
+        refusal = resolved(spec, operation["responses"]["4XX"])["content"]["application/json"]["schema"]
+        name = success["at"].removeprefix("/")
+        told = {"type": "object", "required": [name], "properties": {name: {"not": {"enum": [success["is"]]}}}}
+        answer = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+        media = resolved(spec, answer).get("content", {}).get("application/json")
+        if media is not None:
+            media["schema"] = {"anyOf": [media["schema"], {"allOf": [refusal, told]}]}
 
 
 def make_successes(spec):
