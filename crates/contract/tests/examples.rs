@@ -1,5 +1,7 @@
 //! Every example of the specs, read as the type of its operation and written again.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use ledgerkey_contract::compare::differences;
 use ledgerkey_contract::json::{Json, join};
 use ledgerkey_contract::{CALLS, Part, ROWS, Row, UNREADABLE};
