@@ -228,7 +228,7 @@ def prism(api):
         (directory / f"{api}.{name.replace(' ', '-')}.prism.json").write_text(ran.stdout)
         lines.append(
             f"{name}: {report['called']} of {report['operations']} called, {report['decoded']} decoded, "
-            f"{report['nothing_to_decode']} without anything to decode, {len(report['known_faults'])} known faults, "
+            f"{report['nothing_to_decode']} without anything to decode, "
             f"{len(report['not_called'])} not called"
         )
         found += [f"{name}: {fault['operation']}: {fault['fault']}" for fault in report["faults"]]

@@ -70,6 +70,33 @@ impl Arguments {
         self.params.iter().find(|(param, _)| param == name).map(|(_, value)| value.as_str())
     }
 
+    /// Moves what tells the page into the JSON text of the form field that takes it there, for whoever gave it as a parameter.
+    fn move_into_page(&mut self, operation: &Operation) -> Result<(), Error> {
+        let Some(paging) = &operation.paging else { return Ok(()) };
+        let PagingStyle::Offset(Some(field)) = paging.style else { return Ok(()) };
+        let names: Vec<&str> = paging.size.into_iter().chain([paging.into]).collect();
+        let moved: Vec<(String, u64)> =
+            names.into_iter().filter_map(|name| Some((name.to_owned(), self.get(name)?.parse().ok()?))).collect();
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let given = self.text_of(field);
+        let object = given.as_deref().map(serde_json::from_str::<serde_json::Map<String, Value>>);
+        let mut object = object
+            .unwrap_or_else(|| Ok(serde_json::Map::new()))
+            .map_err(|_| Error::config(format!("{field} must be a JSON object, as text")))?;
+        for (name, number) in moved {
+            self.params.retain(|(param, _)| *param != name);
+            object.insert(name, number.into());
+        }
+        if let Some(body) = self.body.as_mut().and_then(Value::as_object_mut) {
+            body.remove(field);
+        }
+        self.params.retain(|(param, _)| param != field);
+        self.params.push((field.to_owned(), Value::Object(object).to_string()));
+        Ok(())
+    }
+
     /// A field of the form, whether it was given as a parameter or in the body.
     fn text_of(&self, field: &str) -> Option<String> {
         let in_body = || self.body.as_ref().and_then(|body| body.get(field)).map(text);
@@ -164,7 +191,9 @@ impl Connection {
         if operation.paging.is_none() {
             return Err(Error::config(format!("{} has no pages", operation.id)));
         }
-        Ok(self.list_by(operation, self.request(operation, arguments)?, |response| {
+        let mut arguments = arguments.clone();
+        arguments.move_into_page(operation)?;
+        Ok(self.list_by(operation, self.request(operation, &arguments)?, |response| {
             Box::pin(async move {
                 let (operation, body) = (response.operation, response.bytes().await?);
                 read(operation, body)

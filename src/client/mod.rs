@@ -109,6 +109,21 @@ impl<T> Deref for ResponseValue<T> {
     }
 }
 
+/// The JSON text of a value that is one of several things, for generated types: each is tried on the text itself, so that an amount keeps its
+/// digits. What serde keeps of a value while it tries has a float in the amount's place.
+#[doc(hidden)]
+pub fn text_of<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Box<serde_json::value::RawValue>, D::Error> {
+    serde::Deserialize::deserialize(deserializer)
+}
+
+/// The value, if the text is one.
+#[doc(hidden)]
+pub fn value_of<T: DeserializeOwned>(text: &serde_json::value::RawValue) -> Option<T> {
+    serde_json::from_str(text.get()).ok()
+}
+
 /// What every generated client tells of itself.
 pub trait ClientInfo<Inner> {
     /// The spec's `info.version`.

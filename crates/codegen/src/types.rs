@@ -42,6 +42,8 @@ pub(crate) fn refine(
         make_clearable(item, &clearable);
     }
     types.extend(texts(types));
+    let alternatives: Vec<Item> = types.iter_mut().filter_map(read_by_text).collect();
+    types.extend(alternatives);
     let mut paged = BTreeSet::new();
     for operation in &model.operations {
         let (Some(paging), Some(answer)) = (&operation.paging, answers.get(&operation.id)) else { continue };
@@ -165,6 +167,54 @@ fn texts(types: &[Item]) -> Vec<Item> {
             }
         })
         .collect()
+}
+
+/// Has the alternatives of a `oneOf` tried on the text. Open enums of text are left as they are: nothing in them loses anything.
+fn read_by_text(item: &mut Item) -> Option<Item> {
+    let Item::Enum(item) = item else { return None };
+    let is_untagged = |attribute: &syn::Attribute| {
+        attribute.path().is_ident("serde")
+            && matches!(&attribute.meta, syn::Meta::List(list) if list.tokens.to_string() == "untagged")
+    };
+    if !item.attrs.iter().any(is_untagged) {
+        return None;
+    }
+    let fields = item.variants.iter().map(|variant| match &variant.fields {
+        Fields::Unnamed(fields) if fields.unnamed.len() == 1 => fields.unnamed.first().map(|field| &field.ty),
+        _ => None,
+    });
+    let kinds: Vec<&Type> = fields.collect::<Option<_>>()?;
+    let is_open = kinds.iter().any(|kind| name_of(kind).is_some_and(|name| name == "String"));
+    if is_open {
+        return None;
+    }
+    let name = &item.ident;
+    let variants: Vec<&syn::Ident> = item.variants.iter().map(|variant| &variant.ident).collect();
+    let words = format!("none of the forms of {name}");
+    let reading = syn::parse_quote! {
+        impl<'de> ::serde::Deserialize<'de> for #name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
+                let text = ::ledgerkey::client::text_of(deserializer)?;
+                #(
+                    if let Some(value) = ::ledgerkey::client::value_of::<#kinds>(&text) {
+                        return Ok(Self::#variants(value));
+                    }
+                )*
+                Err(::serde::de::Error::custom(#words))
+            }
+        }
+    };
+    for attribute in &mut item.attrs {
+        if let syn::Meta::List(list) = &mut attribute.meta
+            && list.path.is_ident("derive")
+        {
+            let parser = syn::punctuated::Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
+            let Ok(traits) = syn::parse::Parser::parse2(parser, list.tokens.clone()) else { continue };
+            let kept = traits.iter().filter(|path| path.segments.last().is_none_or(|last| last.ident != "Deserialize"));
+            list.tokens = quote!(#(#kept),*);
+        }
+    }
+    Some(reading)
 }
 
 /// What a page of this type tells, if the spec's pointers lead to fields of it.

@@ -63,34 +63,6 @@ pub struct Call {
     pub body: Option<&'static str>,
 }
 
-/// Operations whose answers the generated types cannot read, by API and id. One that can be read has to leave this list.
-///
-/// An untagged enum is read by way of serde's buffer, which has no raw text for an exact decimal, so that no variant with an amount fits. It
-/// concerns `BillingStatementsAnswer` of v3, and `BillOrRefusal`, `CustomerOrRefusal`, `InvoiceOrRefusal`, `ItemOrRefusal`, `VendorOrRefusal` and
-/// `VendorCreditOrRefusal` of v2; the examples of vendors and of customers have no amount.
-pub static UNREADABLE: [(&str, &str); 9] = [
-    ("bill", "listBillingStatements"),
-    ("bill-v2", "createInvoices"),
-    ("bill-v2", "updateInvoices"),
-    ("bill-v2", "deleteInvoices"),
-    ("bill-v2", "createBills"),
-    ("bill-v2", "updateBills"),
-    ("bill-v2", "createVendorCredits"),
-    ("bill-v2", "createItems"),
-    ("bill-v2", "deleteItems"),
-];
-
-/// Operations whose answers they can read as long as no amount stands in them, for the same reason: their examples have none.
-pub static UNREADABLE_WITH_AMOUNTS: [(&str, &str); 7] = [
-    ("bill-v2", "createCustomers"),
-    ("bill-v2", "updateCustomers"),
-    ("bill-v2", "deleteCustomers"),
-    ("bill-v2", "undeleteCustomers"),
-    ("bill-v2", "createVendors"),
-    ("bill-v2", "updateVendors"),
-    ("bill-v2", "deleteVendors"),
-];
-
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 
 /// Decodes as `T` and encodes that.

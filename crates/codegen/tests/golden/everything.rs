@@ -217,7 +217,7 @@ pub mod types {
         }
     }
     ///`Owner`
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[derive(::serde::Serialize, Clone, Debug)]
     #[serde(untagged)]
     pub enum Owner {
         User(User),
@@ -1504,6 +1504,20 @@ pub mod types {
     impl ::std::convert::From<&str> for QueryNote {
         fn from(value: &str) -> Self {
             Self(value.to_owned())
+        }
+    }
+    impl<'de> ::serde::Deserialize<'de> for Owner {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            deserializer: D,
+        ) -> ::std::result::Result<Self, D::Error> {
+            let text = ::ledgerkey::client::text_of(deserializer)?;
+            if let Some(value) = ::ledgerkey::client::value_of::<User>(&text) {
+                return Ok(Self::User(value));
+            }
+            if let Some(value) = ::ledgerkey::client::value_of::<KindKnown>(&text) {
+                return Ok(Self::KindKnown(value));
+            }
+            Err(::serde::de::Error::custom("none of the forms of Owner"))
         }
     }
     impl ::ledgerkey::client::Paged for ThingPage {
