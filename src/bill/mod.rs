@@ -93,7 +93,7 @@ generated!(
     "bill-partner.rs"
 );
 generated!(
-    /// The webhooks API: which events are told to whom. What a receiver does with them is in [`webhook`](super::webhook).
+    /// The webhooks API: which events are told to whom. What a receiver does with them is in [`webhook`].
     "bill-events",
     events,
     "bill-events.rs"
