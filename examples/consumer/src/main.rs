@@ -3,11 +3,8 @@
 use std::env;
 use std::process::ExitCode;
 
-use acme::api::operations::LIST_ORDERS;
-use acme::api::types::Order;
 use ledgerkey::Error;
 use ledgerkey::client::Settings;
-use ledgerkey::client::dynamic::Arguments;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -35,14 +32,9 @@ async fn run(address: &str, email: &str, password: String) -> Result<(), Error> 
     }
 
     // A list to its end, in the same session.
-    let mut pages = connection.pages(&LIST_ORDERS, Arguments::default())?;
-    while let Some(page) = pages.next().await? {
-        for row in &page.rows {
-            match serde_json::from_str::<Order>(row.get()) {
-                Ok(order) => println!("{order:?}"),
-                Err(error) => eprintln!("an order that the spec does not describe: {error}"),
-            }
-        }
+    let mut orders = client.list_orders().items();
+    while let Some(order) = orders.try_next().await? {
+        println!("{order:?}");
     }
 
     match connection.session() {

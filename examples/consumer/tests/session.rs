@@ -169,10 +169,10 @@ async fn a_list_is_read_to_its_end_and_the_session_ended() {
         })
         .await;
     let (_, connection, _) = open(&server);
-    let mut pages = connection.pages(&LIST_ORDERS, Arguments::default()).unwrap();
+    let mut pages = connection.pages(&LIST_ORDERS, &Arguments::default()).unwrap();
     let mut ids = Vec::new();
-    while let Some(page) = pages.next().await.unwrap() {
-        ids.extend(page.rows.iter().map(|row| serde_json::from_str::<types::Order>(row.get()).unwrap().id));
+    while let Some(page) = pages.try_next().await.unwrap() {
+        ids.extend(page.value.rows.iter().map(|row| serde_json::from_str::<types::Order>(row.get()).unwrap().id));
     }
     assert_eq!(ids, [1, 2, 3]);
     connection.session().unwrap().sign_out().await.unwrap();
