@@ -1,6 +1,6 @@
 //! Moves what progenitor wrote onto ledgerkey's own runtime.
 //!
-//! progenitor's code names nine things of `progenitor_client`. `ledgerkey::client` has those nine, with other insides: a call
+//! progenitor's code names nine things of `progenitor_client`; two, its hooks, go in `calls`. `ledgerkey::client` has the others: a call
 //! goes through a session, an error comes out typed and without a secret. What is changed here, and nothing else:
 //!
 //! - the path of that crate, and of reqwest, so that a consumer needs neither;
