@@ -2,8 +2,12 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+use crate::session::store::StoreError;
 
 /// What went wrong, typed, and without a secret in any of its texts.
 ///
@@ -20,7 +24,7 @@ pub enum Error {
         /// What the vendor said.
         refusal: Box<Refusal>,
     },
-    /// The login or the organization is locked at the vendor. Remembered like a refused sign-in.
+    /// The login or the organization is locked at the vendor. Remembered like a refused sign-in if it was the sign-in that met it.
     #[error("{operation}: the login or the organization is locked: {refusal}")]
     LockedOut {
         /// The operation that met it.
@@ -68,7 +72,8 @@ pub enum Error {
         /// What the vendor said.
         refusal: Box<Refusal>,
     },
-    /// The vendor answered something that the spec does not describe.
+    /// The vendor answered something that the spec does not describe. If the answer is a JSON body of a 2xx, the call *was* done, and only its
+    /// outcome is not known here: a call that must not be sent twice must not be sent again for this.
     #[error("{operation}: the answer does not fit at `{path}`: {detail}")]
     Decode {
         /// The operation.
@@ -108,7 +113,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// The vendor could not be reached, or the connection broke.
-    #[error("{operation}: no answer from the vendor: {source}")]
+    #[error("{operation}: no answer from the vendor")]
     Network {
         /// The operation.
         operation: &'static str,
@@ -127,7 +132,17 @@ pub enum Error {
     },
     /// The place where sessions are kept failed.
     #[error("the session store failed: {0}")]
-    Store(String),
+    Store(StoreError),
+    /// A file on this machine cannot be read, or an answer cannot be written to it: what was asked of the vendor may have been done.
+    #[error("{} {what}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What cannot be done with it.
+        what: &'static str,
+        /// The cause.
+        source: Arc<io::Error>,
+    },
     /// A credential, an address or an argument cannot be used as it is; nothing was sent.
     #[error("{0}")]
     Config(String),
@@ -150,7 +165,11 @@ fn limit_words(limit: Option<&str>, until: Option<SystemTime>, refusal: Option<&
 /// In HTTP's form, which ends with the year 9999.
 fn date(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    if since < Duration::from_secs(253_402_300_800) { httpdate::fmt_http_date(time) } else { "further notice".into() }
+    if since < Duration::from_secs(253_402_300_800) {
+        httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since)
+    } else {
+        "further notice".into()
+    }
 }
 
 fn found_words(found: Option<i64>) -> String {
@@ -162,7 +181,7 @@ fn found_words(found: Option<i64>) -> String {
 
 impl Error {
     /// A stable word for the kind of error: `sign-in-rejected`, `locked-out`, `mfa-required`, `not-permitted`, `rate-limited`,
-    /// `vendor`, `decode`, `ambiguous`, `wrong-company`, `not-authentic`, `network`, `timeout`, `store` or `config`.
+    /// `vendor`, `decode`, `ambiguous`, `wrong-company`, `not-authentic`, `network`, `timeout`, `store`, `file` or `config`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::SignInRejected { .. } => "sign-in-rejected",
@@ -178,6 +197,7 @@ impl Error {
             Self::Network { .. } => "network",
             Self::Timeout { .. } => "timeout",
             Self::Store(_) => "store",
+            Self::File { .. } => "file",
             Self::Config(_) => "config",
         }
     }
@@ -269,4 +289,20 @@ pub struct Mismatch {
     pub path: String,
     /// What did not fit; never the value itself.
     pub detail: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_a_date_cannot_tell_is_no_reason_to_panic() {
+        let limited = |until| {
+            let (operation, limit, retry_after, refusal) = ("list", None, None, None);
+            Error::RateLimited { operation, limit, retry_after, until, refusal }.to_string()
+        };
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert!(limited(SystemTime::UNIX_EPOCH.checked_sub(day)).ends_with("until Thu, 01 Jan 1970 00:00:00 GMT"));
+        assert!(limited(SystemTime::UNIX_EPOCH.checked_add(day * 3_000_000)).ends_with("until further notice"));
+    }
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::client::Account;
 use crate::error::{Error, Mismatch, Refusal};
 use crate::secret::Secret;
-use crate::table::{Answers, Api, Operation};
+use crate::table::{Answer, Answers, Api, Operation};
 use crate::transport::classify::{Verdict, classify};
 use crate::transport::hide::Hide;
 use crate::transport::pace::Pacer;
@@ -30,7 +30,7 @@ pub enum Judged {
 
 /// Reads an answer by an API's tables, and takes what the vendor was told out of its words.
 pub fn judge(answers: &Answers, status: u16, body: &[u8], told: &[Secret]) -> Judged {
-    match classify(answers, status, body) {
+    match classify(answers, Answer::None, status, body) {
         Verdict::Success => Judged::Success,
         Verdict::Refused(class, mut refusal) => {
             Hide::new(told.iter().cloned()).in_refusal(&mut refusal);
@@ -47,7 +47,15 @@ pub fn judge(answers: &Answers, status: u16, body: &[u8], told: &[Secret]) -> Ju
 pub fn decode<T: DeserializeOwned>(operation: &'static Operation, body: &[u8], told: &[Secret]) -> Result<T, Error> {
     let payload = Payload::Whole(Bytes::copy_from_slice(body));
     let hide = Hide::new(told.iter().cloned());
-    Response { operation, status: StatusCode::OK, headers: HeaderMap::new(), payload, hide }.decode()
+    Response {
+        operation,
+        status: StatusCode::OK,
+        headers: HeaderMap::new(),
+        payload,
+        hide,
+        sent_at: SystemTime::UNIX_EPOCH,
+    }
+    .decode()
 }
 
 /// What a `Retry-After` of these bytes asks for; `None` too where they cannot be a header's value.

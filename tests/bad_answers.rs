@@ -47,7 +47,7 @@ fn answers() -> Vec<(&'static str, Reply)> {
         ("v3 array", Reply::json(200, V3_ARRAY)),
         ("v2 envelope", Reply::json(200, V2_ENVELOPE)),
     ];
-    for status in [400, 404, 418, 599] {
+    for status in [400, 404, 418, 499] {
         all.push(("refused by html", Reply::text(status, "text/html", "<html>".repeat(100_000))));
         all.push(("refused by nothing", Reply::json(status, "")));
         all.push(("refused by anything", Reply::json(status, nested("[", "]"))));
@@ -163,8 +163,13 @@ async fn a_sign_in_that_gets_no_session_says_so_and_nothing_is_called() {
                 _ => "decode",
             };
             assert_eq!(error.kind(), expected, "{case}: {words}");
-            // A refusal of the credentials is remembered, and nothing else is. The partner's is, too, as its user's.
-            assert_eq!(refused(&connection), expected == "sign-in-rejected", "{case}");
+            // A refusal of the credentials is remembered, and nothing else is: the partner's by the partner, for as long as it holds there.
+            let is_remembered = expected == "sign-in-rejected";
+            assert_eq!(refused(&connection), is_remembered && row.1 != "partner-user", "{case}");
+            for _ in 0..if is_remembered { 3 } else { 0 } {
+                let again = read_call(&connection, row.0).await.unwrap_err();
+                assert_eq!((again.kind(), vendor.received().len()), (expected, sent + 1), "{case}");
+            }
             let named = if expected == "sign-in-rejected" { "sign-in" } else { operation };
             assert!(words.contains(named), "{case}: {words}");
             assert!(words.chars().count() < 600 && !words.contains("evil"), "{case}: {words}");

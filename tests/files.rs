@@ -105,6 +105,26 @@ async fn a_stream_has_no_length_and_is_sent_once() {
 }
 
 #[tokio::test]
+async fn a_stream_in_a_form_is_sent_once_and_its_first_failure_stands() {
+    for (reply, kind) in [
+        (Reply::json(401, r#"{"error":"not signed in"}"#), "vendor"),
+        (Reply::json(429, r#"{"error":"too many"}"#), "rate-limited"),
+    ] {
+        let vendor = Vendor::granting("example-session", move |_| reply.clone());
+        let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
+        let user = vendors.bezala.session(bezala::Password { email: plain("email"), password: "example".into() });
+        let upload = bezala::Upload {
+            file_name: "receipt.pdf".into(),
+            contents: Contents::stream(stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"example"))])),
+            media_type: "application/pdf".into(),
+            transaction_id: None,
+        };
+        let error = user.unwrap().api().upload_attachment(upload).await.unwrap_err();
+        assert_eq!((error.kind(), vendor.calls().len()), (kind, 1), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_another_by_the_time_it_is_sent_is_never_taken_for_the_one_that_was_meant() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("example.pdf");
@@ -121,9 +141,9 @@ async fn a_file_that_is_another_by_the_time_it_is_sent_is_never_taken_for_the_on
 #[tokio::test]
 async fn what_is_no_file_is_told_before_anything_is_sent() {
     let directory = tempfile::tempdir().unwrap();
-    for path in [directory.path().to_owned(), directory.path().join("nothing.pdf")] {
+    for (path, kind) in [(directory.path().to_owned(), "config"), (directory.path().join("nothing.pdf"), "file")] {
         let error = Contents::open(&path).await.unwrap_err();
-        assert_eq!(error.kind(), "config");
+        assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains(&path.display().to_string()), "{error}");
     }
 }
@@ -152,6 +172,6 @@ async fn a_download_is_there_as_a_whole_or_not_at_all() {
 
     let nowhere = directory.path().join("no folder").join("export.pdf");
     let error = download(pdf(Vec::new()), &nowhere).await.unwrap_err();
-    assert!(error.kind() == "config" && error.to_string().contains("no folder"), "{error}");
+    assert!(error.kind() == "file" && error.to_string().contains("no folder"), "{error}");
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "nothing else is left behind");
 }

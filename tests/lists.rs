@@ -320,6 +320,11 @@ async fn a_list_begins_where_it_is_asked_to() {
     let rest: Vec<_> = client.list_vendors().max(10).items().from(token).try_collect().await.unwrap();
     assert_eq!(rest[0].id.as_str(), "20");
 
+    // One that has begun would go on where it is.
+    let mut begun = client.list_vendors().max(10).items();
+    begun.try_next().await.unwrap().unwrap();
+    assert_eq!(begun.from("row 20".into()).try_collect::<Vec<_>>().await.unwrap_err().kind(), "config");
+
     let numbered = Stage::set(Style::Bare, 30, 10, Vec::new());
     let error = numbered.bezala().list_cost_centers().items().from("no number".into()).try_next().await.unwrap_err();
     assert_eq!(error.kind(), "config");

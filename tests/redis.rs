@@ -163,18 +163,20 @@ async fn a_budget_takes_all_or_nothing_and_gives_places_back() {
     let claims = claims();
     let take = async |budget: &dyn ledgerkey::client::SharedBudget| match budget.take(&claims).await.unwrap() {
         Taken::Granted(lease) => Ok(lease),
-        Taken::Wait(wait) => Err(wait),
+        Taken::Wait { claim, wait } => Err((claim, wait)),
     };
     let started = Instant::now();
     let (first, second) = (take(&*one).await.unwrap(), take(&*two).await.unwrap());
-    assert!(take(&*one).await.unwrap_err() < Duration::from_millis(100), "no place is free");
+    let (wanting, wait) = take(&*one).await.unwrap_err();
+    assert!(wanting == 0 && wait < Duration::from_millis(100), "no place is free");
     drop(first);
     redis.close().await;
     let third = take(&*two).await.unwrap();
     drop((second, third));
     other.close().await;
     let fourth = take(&*one).await.unwrap();
-    let wait = take(&*two).await.unwrap_err();
+    let (wanting, wait) = take(&*two).await.unwrap_err();
+    assert_eq!(wanting, 1, "the sliding window is full");
     let clock = server.keys().into_iter().find(|key| server.command(&["TYPE", key]).text() == "string").unwrap();
     assert_eq!(server.command(&["GET", &clock]).text(), "4", "what was refused was counted nowhere");
     tokio::time::sleep(wait).await;
@@ -182,7 +184,8 @@ async fn a_budget_takes_all_or_nothing_and_gives_places_back() {
     assert!(started.elapsed() >= Duration::from_secs(2));
     drop(fourth);
     one.close(&claims[2], Duration::from_secs(7)).await.unwrap();
-    let wait = take(&*two).await.unwrap_err();
+    let (wanting, wait) = take(&*two).await.unwrap_err();
+    assert_eq!(wanting, 2);
     assert!(wait > Duration::from_secs(6) && wait <= Duration::from_secs(7), "{wait:?}");
 }
 
@@ -199,7 +202,7 @@ async fn a_place_whose_grant_was_lost_on_the_way_is_given_back() {
     proxy.swallow_an_answer();
     let window = Quota::Within { most: 1, per: Duration::from_secs(60), clock: false };
     let taken = budget.take(&[claim("places", Quota::AtOnce(1)), claim("window", window)]).await.unwrap();
-    assert!(matches!(taken, Taken::Wait(_)), "sent again, it finds the window full of its own first try");
+    assert!(matches!(taken, Taken::Wait { .. }), "sent again, it finds the window full of its own first try");
     until("the place is free", Duration::from_secs(5), || server.keys().len() == 1).await;
 }
 

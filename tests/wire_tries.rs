@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use ledgerkey::client::ClientInfo as _;
+use ledgerkey::Error;
+use ledgerkey::client::{Claim, ClientInfo as _, SharedBudget, Taken};
+use ledgerkey::session::store::Storing;
 use support::{
     ROWS, Received, RecordingClock, Reply, Vendor, Vendors, call, calls_of, grant, is_sign_in, plain, read_call,
     settings, success,
@@ -143,6 +145,10 @@ async fn a_call_is_sent_so_many_times_and_one_that_creates_only_if_the_vendor_di
         (Reply::Cut(Vec::new()), ("network", 3), ("ambiguous", 1)),
         (Reply::Cut(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_vec()), ("network", 3), ("ambiguous", 1)),
         (Reply::Cut(b"HTTP/1.1 2".to_vec()), ("network", 3), ("ambiguous", 1)),
+        // What a gateway says, whether or not the vendor documents it.
+        (Reply::text(524, "text/html", "<html>"), ("vendor", 3), ("ambiguous", 1)),
+        (Reply::json(408, ""), ("vendor", 3), ("ambiguous", 1)),
+        (Reply::text(200, "text/html", "<html>"), ("decode", 1), ("ambiguous", 1)),
         (Reply::json(400, "[]"), ("vendor", 1), ("vendor", 1)),
     ];
     for (reply, reads, creates) in cases {
@@ -190,6 +196,73 @@ async fn a_call_is_tried_as_often_as_the_policy_says_and_the_waits_keep_their_bo
             assert!(waits.iter().zip(bounds).all(|(wait, bound)| *wait <= bound), "{row:?}: {waits:?}");
         }
     }
+}
+
+/// Tried with next to no time left, it would be given up before its answer is there, and nobody would know its fate.
+#[tokio::test]
+async fn a_call_that_creates_is_not_sent_with_next_to_no_time_left() {
+    for row in ONE_EACH {
+        let (_, read, create) = calls_of(row.0);
+        for (operation, sends) in [(Some(read), 2), (create, 1)] {
+            let Some(operation) = operation else { continue };
+            let vendor = busy(&[429], "59");
+            let mut settings = settings(&RecordingClock::new());
+            settings.policy.call = Duration::from_secs(60);
+            let connection = Vendors::at(&vendor.url(), &settings).open(row, &plain).unwrap();
+            let outcome = call(&connection, row.0, operation).await;
+            assert_eq!(vendor.calls().len(), sends, "{row:?} {operation}");
+            assert_eq!(outcome.err().map(|error| error.kind()), (sends == 1).then_some("rate-limited"), "{row:?}");
+        }
+    }
+}
+
+/// Says that nothing is left of one of the claims.
+#[derive(Debug)]
+struct Spent(usize);
+
+impl SharedBudget for Spent {
+    fn take<'a>(&'a self, _: &'a [Claim]) -> Storing<'a, Taken> {
+        let wait = Duration::from_secs(600);
+        Box::pin(std::future::ready(Ok(Taken::Wait { claim: self.0, wait })))
+    }
+
+    fn close<'a>(&'a self, _: &'a Claim, _: Duration) -> Storing<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[tokio::test]
+async fn the_limit_that_is_named_is_the_one_that_is_spent() {
+    let vendor = Vendor::granting("example", |request| success(request.path()));
+    let mut named = Vec::new();
+    for claim in 0..2 {
+        let mut settings = settings(&RecordingClock::new());
+        settings.budget = Some(Arc::new(Spent(claim)));
+        let connection = Vendors::at(&vendor.url(), &settings).open(ROWS[0], &plain).unwrap();
+        match read_call(&connection, ROWS[0].0).await.unwrap_err() {
+            Error::RateLimited { limit: Some(limit), .. } => named.push(limit),
+            other => panic!("{other}"),
+        }
+    }
+    assert_ne!(named[0], named[1]);
+    assert!(vendor.received().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_inside_a_200_is_one_for_a_call_without_an_answer_too() {
+    // The first call meets a dead session, the second is refused for its own sake.
+    let calls = AtomicUsize::new(0);
+    let vendor = Vendor::granting("example", move |_| match calls.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::json(200, r#"[{"code":"BDC_1109","message":"x"}]"#),
+        1 => Reply::bytes(204, &[], Vec::new()),
+        _ => Reply::json(200, r#"[{"code":"BDC_1205","message":"x"}]"#),
+    });
+    let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
+    let api = vendors.organization(ROWS[0], &plain).unwrap().api();
+    api.delete_vendor_bank_account().vendor_id("009x").send().await.unwrap();
+    assert_eq!((vendor.calls().len(), vendor.sign_ins()), (2, 2));
+    let error = api.delete_vendor_bank_account().vendor_id("009x").send().await.unwrap_err();
+    assert_eq!((error.kind(), vendor.calls().len()), ("vendor", 3), "{error}");
 }
 
 #[tokio::test]

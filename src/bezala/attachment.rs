@@ -63,6 +63,6 @@ impl api::Client {
             let request = connection.http().post(format!("{}{}", self.baseurl, UPLOAD_ATTACHMENT.path));
             Ok(request.multipart(form).build()?)
         };
-        connection.exec_built(&UPLOAD_ATTACHMENT, &build).await
+        connection.exec_built(&UPLOAD_ATTACHMENT, upload.contents.can_be_had_once(), &build).await
     }
 }

@@ -61,7 +61,7 @@ impl Fleet {
             return Ok(());
         }
         let words = "the lock on the company is lost, so another process may be switching it; nothing was sent";
-        Err(Error::Store(format!("{}: {words}", operation.id)))
+        Err(Error::Store(StoreError::Unavailable(format!("{}: {words}", operation.id))))
     }
 
     /// Whether the lock failed a moment ago.
@@ -81,7 +81,7 @@ impl Fleet {
                 self.watch(lease);
                 Ok(true)
             }
-            Err(error @ StoreError::Unusable(_)) => Err(Error::Store(error.to_string())),
+            Err(error @ StoreError::Unusable(_)) => Err(Error::Store(error)),
             Err(error @ StoreError::Unavailable(_)) => {
                 self.again.store(self.now().saturating_add(ASKED_AGAIN), Ordering::Relaxed);
                 self.away.note_failed(&error);

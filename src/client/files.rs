@@ -48,10 +48,10 @@ impl Contents {
     /// or shorter, the call fails.
     ///
     /// # Errors
-    /// `config`, with the path, if there is no such file or it cannot be read.
+    /// `file` if there is no such file or it cannot be read; `config`, with the path, if it is a directory or the like.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let unreadable = |error| at(path, "cannot be read", &error);
+        let unreadable = |error| at(path, "cannot be read", error);
         let facts = File::open(path).await.map_err(unreadable)?.metadata().await.map_err(unreadable)?;
         if !facts.is_file() {
             return Err(Error::config(format!("{} is no file", path.display())));
@@ -77,12 +77,17 @@ impl Contents {
         }
     }
 
+    /// Whether there is no second time.
+    pub(crate) fn can_be_had_once(&self) -> bool {
+        matches!(self.0, Held::Stream(_))
+    }
+
     /// As the body of one try.
     pub(crate) fn body(&self) -> Result<Body, Error> {
         match &self.0 {
             Held::Bytes(bytes) => Ok(bytes.clone().into()),
             Held::File { path, length } => {
-                let file = std::fs::File::open(path).map_err(|error| at(path, "cannot be read", &error))?;
+                let file = std::fs::File::open(path).map_err(|error| at(path, "cannot be read", error))?;
                 Ok(Body::wrap(Measured { inner: File::from_std(file).into(), left: *length }))
             }
             Held::Stream(body) => {
@@ -169,13 +174,13 @@ impl ByteStream {
     /// before, or the whole. Yields the length in bytes.
     ///
     /// # Errors
-    /// Those of the stream; `config`, with the path, if the file cannot be written. What was there before is left as it was.
+    /// Those of the stream; `file` if the file cannot be written. What was there before is left as it was.
     ///
     /// # Cancelling
     /// As for an error.
     pub async fn save(mut self, path: impl AsRef<Path>) -> Result<u64, Error> {
         let path = path.as_ref();
-        let unwritable = |error: io::Error| at(path, "cannot be written", &error);
+        let unwritable = |error: io::Error| at(path, "cannot be written", error);
         let mut beside = Beside::of(path)?;
         let mut file = OpenOptions::new().write(true).create_new(true).open(&beside.path).await.map_err(unwritable)?;
         beside.is_there = true;
@@ -218,6 +223,6 @@ impl Drop for Beside {
     }
 }
 
-fn at(path: &Path, what: &str, error: &io::Error) -> Error {
-    Error::config(format!("{} {what}: {error}", path.display()))
+fn at(path: &Path, what: &'static str, error: io::Error) -> Error {
+    Error::File { path: path.to_owned(), what, source: Arc::new(error) }
 }

@@ -11,6 +11,7 @@ pub mod sign_in;
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -171,9 +172,14 @@ impl Error {
 }
 
 impl From<reqwest::Error> for Error {
-    /// The generated code meets this where a request cannot be built from its arguments.
+    /// `config` for a request that cannot be built from its arguments, which is all that the generated code meets; `network` for what went wrong
+    /// with one that was sent.
     fn from(error: reqwest::Error) -> Self {
-        Self::config(format!("the request cannot be built: {}", error.without_url()))
+        let error = error.without_url();
+        if error.is_builder() {
+            return Self::config(format!("the request cannot be built: {error}"));
+        }
+        Self::Network { operation: "a request", source: Arc::new(error) }
     }
 }
 

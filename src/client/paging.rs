@@ -8,6 +8,7 @@ mod cursor;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
@@ -212,13 +213,19 @@ impl<T> Pages<T> {
 
     /// From this page on.
     ///
-    /// A token that is not of this list is refused by the vendor, or here where it cannot be one; the stream tells that.
+    /// A token that is not of this list is refused by the vendor, or here where it cannot be one; the stream tells that, and also where it has
+    /// begun already: make the list anew.
     pub fn from(mut self, token: PageToken) -> Self {
-        if let State::Idle(list) = &mut self.state {
-            self.token = Some(token.clone());
-            if let Err(error) = list.cursor.go_to(token) {
-                self.state = State::Failed(error);
+        let gone_to = match &mut self.state {
+            State::Idle(list) => list.cursor.go_to(token.clone()),
+            State::Failed(_) => return self,
+            State::Fetching(_) | State::Ended => {
+                Err(Error::config("the list has begun: make it anew for another page"))
             }
+        };
+        self.token = Some(token);
+        if let Err(error) = gone_to {
+            self.state = State::Failed(error);
         }
         self
     }
@@ -283,7 +290,8 @@ impl<T: Send + 'static> Stream for Pages<T> {
                         Err(lost) if lost.is_panic() => std::panic::resume_unwind(lost.into_panic()),
                         Err(_) => {
                             self.state = State::Ended;
-                            return Poll::Ready(Some(Err(Error::config("the runtime is shutting down"))));
+                            let source = Arc::new(std::io::Error::other("the runtime is shutting down"));
+                            return Poll::Ready(Some(Err(Error::Network { operation: self.operation.id, source })));
                         }
                     };
                     let (page, next) = match page {

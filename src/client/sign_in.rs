@@ -9,7 +9,7 @@ use crate::error::{Error, Refusal};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::clock::Clock;
-use crate::session::grant::{Grant, Pending, SignIn};
+use crate::session::grant::{Grant, NotRenewed, Pending, SignIn};
 use crate::session::store::{Identity, fingerprint};
 use crate::table::{Api, Operation, Way};
 use crate::transport::Connection;
@@ -166,25 +166,7 @@ impl SignIn for NoCall {
 impl Session {
     /// A session that is already there and cannot be renewed.
     fn granted(way: &'static Way, grant: Grant, clock: Arc<dyn Clock>) -> Self {
-        Self::live(Arc::new(NoRenewal { way }), grant, clock)
-    }
-}
-
-struct NoRenewal {
-    way: &'static Way,
-}
-
-impl SignIn for NoRenewal {
-    fn way(&self) -> &'static Way {
-        self.way
-    }
-
-    fn sign_in(&self) -> Pending<'_, Grant> {
-        Box::pin(std::future::ready(Err(Error::config("the session had ended already"))))
-    }
-
-    fn sign_out(&self, _: Grant) -> Pending<'_, ()> {
-        Box::pin(std::future::ready(Ok(())))
+        Self::live(Arc::new(NotRenewed { way, why: "the session had ended already" }), grant, clock)
     }
 }
 

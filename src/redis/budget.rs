@@ -46,10 +46,10 @@ impl SharedBudget for RedisBudget {
                 }
             }
             let hold = self.holds.hold(arguments[0].clone(), Kind::Places(places));
-            let wait: u64 = self.link.run(&TAKE, &keys, &arguments).await?;
+            let (wait, claim): (u64, usize) = self.link.run(&TAKE, &keys, &arguments).await?;
             if wait > 0 {
                 // The hold is given back all the same: the script may have run twice, and have given a place the first time.
-                return Ok(Taken::Wait(Duration::from_millis(wait)));
+                return Ok(Taken::Wait { claim: claim.saturating_sub(1), wait: Duration::from_millis(wait) });
             }
             hold.keep();
             Ok(Taken::Granted(Lease::new(hold)))

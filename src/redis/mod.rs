@@ -114,7 +114,7 @@ impl Redis {
     /// # Errors
     /// `store`, in words for people.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.link.run::<i64>(&PING, NOTHING, NOTHING).await.map(drop).map_err(|error| Error::Store(error.to_string()))
+        self.link.run::<i64>(&PING, NOTHING, NOTHING).await.map(drop).map_err(Error::Store)
     }
 
     /// Gives back everything that is held, and waits until Redis knows, two seconds at most: for the end of a process whose calls

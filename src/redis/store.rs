@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 use super::holds::{Hold, Holds, Kind};
 use super::link::Link;
 use super::{NOTHING, PREFIX};
-use crate::session::store::{FORMAT, Identity, Lease, Record, Store, StoreError, Storing, millis, random_id};
+use crate::session::store::{FAR, FORMAT, Identity, Lease, Record, Store, StoreError, Storing, millis, random_id};
 
 pub(super) struct RedisStore {
     link: Arc<Link>,
@@ -32,7 +32,7 @@ impl Store for RedisStore {
             let Some(mut record) = Record::read(identity, &String::from_utf8_lossy(&record))? else { return Ok(None) };
             // A time that is none is as if nobody had told it.
             let used = used.and_then(|used| std::str::from_utf8(&used).ok()?.parse().ok());
-            record.last_used = record.last_used.max(used.unwrap_or(0));
+            record.last_used = record.last_used.max(used.filter(|used| *used < FAR).unwrap_or(0));
             Ok(Some(record))
         })
     }

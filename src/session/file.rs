@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -102,13 +102,30 @@ impl FileStore {
     /// Changes the profile, alone.
     fn change(&self, change: impl FnOnce(&mut Profile) -> Result<bool, StoreError>) -> Result<(), StoreError> {
         let lock = self.lock_file("write")?;
-        lock.lock().map_err(|error| self.failed("cannot be locked", &error))?;
+        self.wait_for(&lock)?;
         let mut profile = self.read()?;
         if change(&mut profile)? {
             profile.format = FORMAT;
             self.replace(&profile)?;
         }
         Ok(())
+    }
+
+    /// Others hold the lock while they write the file, and no longer; but one of them may have been stopped in the middle. A thread must not be
+    /// kept by that.
+    fn wait_for(&self, lock: &File) -> Result<(), StoreError> {
+        let began = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::Error(error)) => return Err(self.failed("cannot be locked", &error)),
+                Err(TryLockError::WouldBlock) if began.elapsed() >= LONGEST_WRITE => {
+                    let words = format!("{} has been locked by another process for too long", self.path.display());
+                    return Err(StoreError::Unavailable(words));
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
+            }
+        }
     }
 
     /// Writes the whole file beside its place and moves it there: at no time is there half of one.
@@ -250,6 +267,9 @@ const BEGINNING: &str = "{\"format\":";
 
 /// A sign-in takes some tenths of a second.
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
+/// To write the file takes some milliseconds, even where many do one after the other.
+const LONGEST_WRITE: Duration = Duration::from_secs(30);
 
 /// The record of this identity, if it is that of `id`.
 fn stored(profile: &Profile, identity: &Identity, id: &str) -> Result<Option<Record>, StoreError> {

@@ -107,7 +107,7 @@ impl Landing {
             Ok(Renewed { grant, id, since, last_used, stored }) => {
                 state.generation += 1;
                 state.pauses = Pauses::default();
-                let live = Arc::new(Live::new(state.generation, grant, id, since, last_used));
+                let live = Arc::new(Live::new(state.generation, grant, id, since, last_used, stored));
                 shared.live.store(Some(live.clone()));
                 state.phase = Phase::Live(live.clone());
                 tracing::info!(generation = live.generation, stored, "the session is there");
@@ -117,9 +117,11 @@ impl Landing {
                 tracing::warn!(kind = error.kind(), "could not sign in");
                 if state.epoch == self.epoch {
                     let monotonic = shared.clock.monotonic();
-                    state.phase = state::after_failure(&error, monotonic);
-                    match state.phase {
-                        Phase::Refused { .. } => state.pauses = Pauses::default(),
+                    state.phase = state::after_failure(&error, self.session.way(), monotonic);
+                    match (&state.phase, &error) {
+                        (Phase::Refused { .. }, _) => state.pauses = Pauses::default(),
+                        // Of another session, which remembers it: nothing was sent for this one that could use up sign-ins.
+                        (_, Error::SignInRejected { .. } | Error::LockedOut { .. }) => {}
                         _ => state.pauses.failed(&shared.terms, monotonic),
                     }
                 }

@@ -42,6 +42,27 @@ pub trait SignIn: Send + Sync {
     fn sign_out(&self, grant: Grant) -> Pending<'_, ()>;
 }
 
+/// For a session that is there already and must not be renewed.
+pub(crate) struct NotRenewed {
+    pub(crate) way: &'static Way,
+    /// What somebody is told who needs a new one.
+    pub(crate) why: &'static str,
+}
+
+impl SignIn for NotRenewed {
+    fn way(&self) -> &'static Way {
+        self.way
+    }
+
+    fn sign_in(&self) -> Pending<'_, Grant> {
+        Box::pin(std::future::ready(Err(Error::config(self.why))))
+    }
+
+    fn sign_out(&self, _: Grant) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
 /// What a sign-in yields: what later calls present, by the name of its security scheme.
 #[derive(Debug, Clone)]
 pub struct Grant {

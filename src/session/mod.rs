@@ -25,7 +25,7 @@ use self::clock::Clock;
 use self::flight::Flight;
 use self::grant::{Grant, SignIn};
 use self::pool::Seat;
-use self::renewal::Keeper;
+use self::renewal::{Keeper, Renewed};
 pub use self::state::Live;
 use self::state::{Decision, Pauses, Phase, Terms};
 use self::store::Store;
@@ -74,6 +74,9 @@ pub struct SessionPolicy {
     pub pause: Duration,
     /// The longest such pause. Default 2 min: of the 200 sign-ins an hour that BILL allows, an outage then costs 120 at four tries each.
     pub longest_pause: Duration,
+    /// How long to wait for somebody else who is signing in and shares the store, before a session is made without it. Default 150 s: half of
+    /// what a call may take, so that those who wait are still served.
+    pub longest_lease: Duration,
 }
 
 impl Default for SessionPolicy {
@@ -83,6 +86,7 @@ impl Default for SessionPolicy {
             hold_off: Duration::from_secs(3600),
             pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(120),
+            longest_lease: Duration::from_secs(150),
         }
     }
 }
@@ -135,8 +139,8 @@ impl Session {
         policy: SessionPolicy,
         store: Option<Arc<dyn Store>>,
     ) -> Self {
-        let SessionPolicy { margin, hold_off, pause, longest_pause } = policy;
-        let terms = Terms { idle: sign_in.way().idle, margin, hold_off, pause, longest_pause };
+        let SessionPolicy { margin, hold_off, pause, longest_pause, longest_lease } = policy;
+        let terms = Terms { idle: sign_in.way().idle, margin, hold_off, pause, longest_pause, longest_lease };
         let keeper = store.zip(sign_in.identity().cloned()).map(|(store, identity)| Keeper::new(store, identity));
         let live = Slot::empty();
         Self(Arc::new(Shared { sign_in, clock, terms, keeper, live, state: Mutex::default(), seat: Seat::default() }))
@@ -146,7 +150,7 @@ impl Session {
     pub(crate) fn live(sign_in: Arc<dyn SignIn>, grant: Grant, clock: Arc<dyn Clock>) -> Self {
         let policy = SessionPolicy { margin: Duration::ZERO, hold_off: Duration::MAX, ..SessionPolicy::default() };
         let session = Self::new(sign_in, clock, policy, None);
-        let live = Arc::new(Live::new(1, grant, None, session.0.clock.now(), session.0.clock.now()));
+        let live = Arc::new(Live::new(1, grant, None, session.0.clock.now(), session.0.clock.now(), false));
         session.0.live.store(Some(live.clone()));
         *session.lock() = State { phase: Phase::Live(live), generation: 1, ..State::default() };
         session
@@ -217,13 +221,14 @@ impl Session {
         }
     }
 
-    /// Ends the session at the vendor, if there is one. The value stays usable: the next call signs in again, and a remembered
-    /// refusal is forgotten. A sign-in under way is let come to its end, and what it gets is ended in the background.
+    /// Ends the session at the vendor, if there is one: that of a store too, for all who share it, whether or not this value has used it. The value
+    /// stays usable: the next call signs in again, and a remembered refusal is forgotten. A sign-in under way is let come to its end, and what it gets is ended in the background.
     ///
     /// Dropping a session does not sign out: it would have to wait, or to fail unseen.
     ///
     /// # Errors
-    /// The sign-out call's error. The session is forgotten here all the same, and idles out at the vendor.
+    /// The sign-out call's error; the session is forgotten here all the same, and idles out at the vendor. `store` if nobody here has used
+    /// the session and the store does not tell whether there is one.
     ///
     /// # Cancelling
     /// The session is forgotten here by then; whether the vendor was told is not known.
@@ -237,7 +242,11 @@ impl Session {
         };
         match ended {
             Phase::Live(live) => self.0.end(&live.grant, live.id.as_deref()).await,
-            Phase::Cold | Phase::Dead | Phase::Refused { .. } => Ok(()),
+            Phase::Cold => match renewal::stored(&self.0).await.map_err(Error::Store)? {
+                Some(Renewed { grant, id, .. }) => self.0.end(&grant, id.as_deref()).await,
+                None => Ok(()),
+            },
+            Phase::Dead | Phase::Refused { .. } => Ok(()),
         }
     }
 

@@ -77,7 +77,7 @@ impl Session {
         let Some(live) = self.take_unused() else { return false };
         let way = self.way();
         tracing::debug!(way = way.name, generation = live.generation, "a session had to make room");
-        if self.0.keeper.is_none() {
+        if live.id.is_none() {
             self.0.clone().end_in_background(live.grant.clone(), None);
         }
         true

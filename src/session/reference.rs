@@ -244,6 +244,7 @@ proptest! {
                 hold_off: Duration::from_secs(HOLD_OFF),
                 pause: Duration::from_secs(1),
                 longest_pause: Duration::from_secs(LONGEST_PAUSE),
+                ..SessionPolicy::default()
             };
             let session = Session::new(world.clone(), world.clone(), policy, None);
             let mut reference = Reference::default();

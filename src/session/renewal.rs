@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::{Either, select};
+
 use super::Shared;
 use super::away::Away;
 use super::grant::Grant;
-use super::store::{FORMAT, Identity, Record, Store, StoreError, millis, random_id};
+use super::store::{FORMAT, Identity, Lease, Record, Store, StoreError, millis, random_id};
 use crate::error::Error;
 
 /// A session as it comes from the vendor or the store.
@@ -58,17 +60,26 @@ pub(super) async fn renew(shared: &Shared) -> Result<Renewed, Error> {
             }
             renewed
         }
-        Err(error @ StoreError::Unusable(_)) => Err(Error::Store(error.to_string())),
+        Err(error @ StoreError::Unusable(_)) => Err(Error::Store(error)),
         Err(error @ StoreError::Unavailable(_)) => {
             kept.away.note_failed(&error);
             let now = u64::try_from(shared.clock.monotonic().as_millis()).unwrap_or(u64::MAX) + 1;
             let last = kept.alone.load(Ordering::Relaxed);
             if last != 0 && Duration::from_millis(now.saturating_sub(last)) < BETWEEN_LONE_SIGN_INS {
-                return Err(Error::Store(format!("{error}; a session was made without it less than a minute ago")));
+                let words = format!("{error}; a session was made without it less than a minute ago");
+                return Err(Error::Store(StoreError::Unavailable(words)));
             }
             kept.alone.store(now, Ordering::Relaxed);
             sign_in(shared, None).await
         }
+    }
+}
+
+/// The session in the store, if there is a store, and one in it that is alive as far as anyone here knows.
+pub(super) async fn stored(shared: &Shared) -> Result<Option<Renewed>, StoreError> {
+    match &shared.keeper {
+        Some(keeper) => keeper.0.find(shared).await,
+        None => Ok(None),
     }
 }
 
@@ -77,7 +88,7 @@ async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, S
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
     }
-    let _lease = kept.store.lease(&kept.identity).await?;
+    let _lease = kept.lease(shared).await?;
     // Who held the lease before has made one, most likely.
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
@@ -104,6 +115,15 @@ async fn sign_in(shared: &Shared, id: Option<String>) -> Result<Renewed, Error> 
 }
 
 impl Kept {
+    /// The right to sign in. Somebody may have it who will never give it back, being stopped where he is: then the store is as good as away.
+    async fn lease(&self, shared: &Shared) -> Result<Lease, StoreError> {
+        let lease = self.store.lease(&self.identity);
+        match select(shared.clock.limit(shared.terms.longest_lease), lease).await {
+            Either::Left(_) => Err(StoreError::Unavailable("somebody else has been signing in for too long".into())),
+            Either::Right((lease, _)) => lease,
+        }
+    }
+
     /// The stored session, if it is alive as far as anyone here knows.
     async fn find(&self, shared: &Shared) -> Result<Option<Renewed>, StoreError> {
         let Some(record) = self.store.load(&self.identity).await? else { return Ok(None) };

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::grant::Grant;
 use super::store::millis;
 use crate::error::Error;
+use crate::table::Way;
 
 /// A session that the vendor granted.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Live {
     pub id: Option<String>,
     /// When it was granted.
     pub since: SystemTime,
+    /// It came out of a store: somebody else signed in for it, and it may be dead already.
+    pub stored: bool,
     trusted: AtomicBool,
     /// Milliseconds since 1970 of the last completed call.
     last_used: AtomicU64,
@@ -37,10 +40,11 @@ impl Live {
         id: Option<String>,
         since: SystemTime,
         last_used: SystemTime,
+        stored: bool,
     ) -> Self {
         let trusted = AtomicBool::new(grant.trusted.unwrap_or(false));
         let last_used = AtomicU64::new(millis(last_used));
-        Self { generation, grant, id, since, trusted, last_used, refused_to: Mutex::default() }
+        Self { generation, grant, id, since, stored, trusted, last_used, refused_to: Mutex::default() }
     }
 
     /// Notes a completed call: the idle time counts from here.
@@ -113,6 +117,8 @@ pub(crate) struct Terms {
     pub(crate) pause: Duration,
     /// The longest such pause.
     pub(crate) longest_pause: Duration,
+    /// How long somebody else who shares the store may be signing in.
+    pub(crate) longest_lease: Duration,
 }
 
 /// What to do for a caller who wants the session.
@@ -177,14 +183,15 @@ impl Terms {
     }
 }
 
-/// What a failed sign-in leaves behind: a refusal of the credentials is remembered, everything else may pass.
-pub(crate) fn after_failure(error: &Error, monotonic: Duration) -> Phase {
-    match error {
-        Error::SignInRejected { .. } | Error::LockedOut { .. } => {
-            Phase::Refused { error: error.clone(), at: monotonic }
-        }
-        _ => Phase::Cold,
-    }
+/// What a failed sign-in leaves behind: a refusal of the credentials is remembered, everything else may pass. That of another session, under
+/// which this one signs in, is remembered there, and for no longer.
+pub(crate) fn after_failure(error: &Error, way: &Way, monotonic: Duration) -> Phase {
+    let is_own = match error {
+        Error::SignInRejected { way: refused, .. } => *refused == way.name,
+        Error::LockedOut { operation, .. } => way.operation == Some(operation),
+        _ => false,
+    };
+    if is_own { Phase::Refused { error: error.clone(), at: monotonic } } else { Phase::Cold }
 }
 
 /// The pauses between sign-ins that fail by something that may pass: an outage must not use up the vendor's sign-ins.
@@ -218,7 +225,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::error::Refusal;
 
     const LIMIT: Duration = Duration::from_secs(35 * 60);
     const TERMS: Terms = Terms {
@@ -227,6 +233,7 @@ mod tests {
         hold_off: Duration::from_secs(3600),
         pause: Duration::from_secs(1),
         longest_pause: Duration::from_secs(120),
+        longest_lease: Duration::from_secs(150),
     };
 
     fn at(seconds: u64) -> SystemTime {
@@ -234,11 +241,24 @@ mod tests {
     }
 
     fn live() -> Arc<Live> {
-        Arc::new(Live::new(1, Grant::new([("session", "example".into())]).unwrap(), None, at(0), at(0)))
+        Arc::new(Live::new(1, Grant::new([("session", "example".into())]).unwrap(), None, at(0), at(0), false))
     }
 
+    static WAY: Way = Way {
+        name: "developer-key",
+        summary: "",
+        operation: Some("login"),
+        session: "",
+        trusted: None,
+        user: None,
+        provides: &[],
+        idle: None,
+        sign_out: None,
+        source: "",
+    };
+
     fn rejected() -> Error {
-        Error::SignInRejected { way: "developer-key", refusal: Box::new(Refusal::default()) }
+        Error::SignInRejected { way: WAY.name, refusal: Box::default() }
     }
 
     #[test]
@@ -266,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_remembered_until_the_hold_off_has_passed() {
-        let phase = after_failure(&rejected(), Duration::from_secs(5));
+        let phase = after_failure(&rejected(), &WAY, Duration::from_secs(5));
         assert!(matches!(decide(&phase, &TERMS, at(0), Duration::from_secs(3604)), Decision::Fail(_)));
         assert!(matches!(
             decide(&phase, &TERMS, at(0), Duration::from_secs(3605)),
@@ -277,7 +297,25 @@ mod tests {
     #[test]
     fn a_fault_that_may_pass_is_not_remembered() {
         let timeout = Error::Timeout { operation: "login", what: "the answer", limit: Duration::ZERO };
-        assert!(matches!(after_failure(&timeout, Duration::ZERO), Phase::Cold));
+        assert!(matches!(after_failure(&timeout, &WAY, Duration::ZERO), Phase::Cold));
+    }
+
+    #[test]
+    fn a_refusal_of_the_session_that_this_one_signs_in_under_is_remembered_there() {
+        let (locked, user) = (
+            |operation| Error::LockedOut { operation, refusal: Box::default() },
+            Way { name: "partner-user", operation: Some("loginAsUser"), ..WAY },
+        );
+        for (error, way, is_remembered) in [
+            (rejected(), &WAY, true),
+            (rejected(), &user, false),
+            (locked("login"), &WAY, true),
+            (locked("login"), &user, false),
+            (locked("loginAsUser"), &user, true),
+        ] {
+            let phase = after_failure(&error, way, Duration::ZERO);
+            assert_eq!(matches!(phase, Phase::Refused { .. }), is_remembered, "{error} under {}", way.name);
+        }
     }
 
     #[test]

@@ -190,7 +190,7 @@ impl Record {
 }
 
 /// The year 10000, in milliseconds since 1970: no time of a record is later, and not every system can tell one that is much later.
-const FAR: u64 = 253_402_300_800_000;
+pub(crate) const FAR: u64 = 253_402_300_800_000;
 
 pub(crate) fn millis(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::clock::Wait;
 use super::grant::Pending;
-use super::store::Identity;
+use super::store::{Identity, Lease, Record, Storing};
 use super::*;
 use crate::error::Refusal;
 
@@ -114,6 +114,55 @@ async fn waiting(session: &Session, callers: usize) -> Vec<tokio::task::JoinHand
     let tasks: Vec<_> = tasks.collect();
     started.acquire_many(u32::try_from(callers).unwrap()).await.unwrap().forget();
     tasks
+}
+
+/// Everybody waits for somebody else, who is signing in.
+#[derive(Debug)]
+struct NeverFree;
+
+impl Store for NeverFree {
+    fn load<'a>(&'a self, _: &'a Identity) -> Storing<'a, Option<Record>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+    fn lease<'a>(&'a self, _: &'a Identity) -> Storing<'a, Lease> {
+        Box::pin(std::future::pending())
+    }
+    fn save<'a>(&'a self, _: &'a Identity, _: &'a Record) -> Storing<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn touch<'a>(&'a self, _: &'a Identity, _: &'a str, _: SystemTime) -> Storing<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn remove<'a>(&'a self, _: &'a Identity, _: &'a str) -> Storing<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// Stands still, and every limit is over as soon as it begins.
+#[derive(Debug)]
+struct OutOfTime;
+
+impl Clock for OutOfTime {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+    fn sleep(&self, _: Duration) -> Wait {
+        Box::pin(std::future::pending())
+    }
+    fn limit(&self, _: Duration) -> Wait {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[tokio::test]
+async fn who_is_signing_in_for_ever_is_not_waited_for_for_ever() {
+    let (named, store) = (Arc::new(Named(identity())), Arc::new(NeverFree));
+    let session = Session::new(named, Arc::new(OutOfTime), SessionPolicy::default(), Some(store));
+    let live = session.acquire().await.unwrap();
+    assert_eq!(live.id, None, "made without the store, and not kept in it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,6 +276,16 @@ fn what_is_shown_of_a_session_holds_no_secret() {
     assert!(!shown.contains("session-7"), "{shown}");
 }
 
+fn identity() -> Identity {
+    Identity {
+        address: "https://vendor.example".into(),
+        way: "example".into(),
+        user: "user@example.com".into(),
+        organization: Some("008example".into()),
+        key: Some("CANARY".into()),
+    }
+}
+
 /// Of somebody, at some place.
 struct Named(Identity);
 
@@ -268,15 +327,8 @@ impl Clock for At {
 
 #[tokio::test]
 async fn the_status_tells_whose_session_it_is_and_how_long_it_lasts() {
-    let identity = Identity {
-        address: "https://vendor.example".into(),
-        way: "example".into(),
-        user: "user@example.com".into(),
-        organization: Some("008example".into()),
-        key: Some("CANARY".into()),
-    };
     let clock = Arc::new(At(1000.into()));
-    let session = Session::new(Arc::new(Named(identity)), clock.clone(), SessionPolicy::default(), None);
+    let session = Session::new(Arc::new(Named(identity())), clock.clone(), SessionPolicy::default(), None);
     let cold = session.status();
     assert_eq!((cold.live, cold.age, cold.idle, cold.expires_in), (false, None, None, None));
     assert_eq!((cold.user.as_deref(), cold.organization.as_deref()), (Some("user@example.com"), Some("008example")));

@@ -8,10 +8,8 @@ use tokio::task::AbortHandle;
 use tracing::Instrument as _;
 
 use super::Session;
-use super::grant::{Grant, Pending, SignIn};
+use super::grant::{NotRenewed, Pending};
 use super::state::Live;
-use crate::error::Error;
-use crate::table::Way;
 
 /// For how long without a real call a session is kept warm unless told otherwise: a working day.
 pub const LONGEST: Duration = Duration::from_secs(8 * 60 * 60);
@@ -65,7 +63,8 @@ impl Session {
 
     /// This very session on its own: used like it, and never replaced.
     fn lend(&self, live: &Live) -> Self {
-        Self::live(Arc::new(Lent { way: self.way() }), live.grant.clone(), self.0.clock.clone())
+        let why = "the session had ended, and is not replaced only to be kept warm";
+        Self::live(Arc::new(NotRenewed { way: self.way(), why }), live.grant.clone(), self.0.clock.clone())
     }
 
     /// Whether it was touched; the idle time does not count from here yet.
@@ -160,26 +159,6 @@ fn next(refused: bool, idle: Option<Duration>, quiet: Duration, at: Duration, lo
     };
     // At least a millisecond: times are kept to one.
     Next::Wait(wait.min(longest - quiet).max(Duration::from_millis(1)))
-}
-
-struct Lent {
-    way: &'static Way,
-}
-
-impl SignIn for Lent {
-    fn way(&self) -> &'static Way {
-        self.way
-    }
-
-    fn sign_in(&self) -> Pending<'_, Grant> {
-        Box::pin(std::future::ready(Err(Error::config(
-            "the session had ended, and is not replaced only to be kept warm",
-        ))))
-    }
-
-    fn sign_out(&self, _: Grant) -> Pending<'_, ()> {
-        Box::pin(std::future::ready(Ok(())))
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! One try: attach, send, read, classify.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
 use reqwest::Request;
 use tracing::Instrument as _;
 
-use super::call::Admitted;
+use super::admit::Admitted;
 use super::classify::{Class, Verdict, classify};
 use super::hide::Hide;
 use super::policy::Fate;
@@ -107,7 +107,7 @@ async fn exchange(
     admitted: Admitted,
     limit: Duration,
 ) -> Result<Response, Failure> {
-    if let Some(live) = admitted.live()
+    if let Some(live) = &admitted.live
         && let Err(error) = attach::attach(&mut request, schemes, &live.grant)
     {
         return Err(Failure::Unsent(error));
@@ -124,7 +124,14 @@ async fn exchange(
                 None => return Ok(None),
             },
         };
-        Ok(Some(Response { operation, status, headers, payload, hide: Hide::default() }))
+        Ok(Some(Response {
+            operation,
+            status,
+            headers,
+            payload,
+            hide: Hide::default(),
+            sent_at: SystemTime::UNIX_EPOCH,
+        }))
     };
     // The limit is polled first: when both are there at once, the time is over.
     let response = match select(wire.clock().limit(limit), pin!(answer)).await {
@@ -140,7 +147,7 @@ async fn exchange(
         return Err(Failure::Unreadable(Mismatch { path: ".".into(), detail }));
     };
     let Payload::Whole(body) = &response.payload else { return Ok(response) };
-    match classify(&operation.facts.answers, response.status.as_u16(), body) {
+    match classify(&operation.facts.answers, operation.answer, response.status.as_u16(), body) {
         Verdict::Success => Ok(response),
         Verdict::Unreadable(mismatch) => Err(Failure::Unreadable(mismatch)),
         Verdict::Refused(class, mut refusal) => {

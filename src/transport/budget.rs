@@ -21,8 +21,13 @@ pub trait SharedBudget: fmt::Debug + Send + Sync {
 pub enum Taken {
     /// The call may go; its place is given back when the lease is dropped.
     Granted(Lease),
-    /// Nothing was taken: ask again after this.
-    Wait(Duration),
+    /// Nothing was taken.
+    Wait {
+        /// Which of the claims there is nothing left of, by its place in the list; of several, the one that takes longest.
+        claim: usize,
+        /// When to ask again.
+        wait: Duration,
+    },
 }
 
 /// One limit that a call counts into.

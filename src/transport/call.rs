@@ -6,47 +6,31 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::{Either, FutureExt as _, select};
-use smallvec::SmallVec;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::attempt::{Failure, attempt};
-use super::budget::{Claim, Taken};
 use super::classify::Class;
 use super::observe::Waited;
-use super::pace::{Gauge, Meter};
+use super::pace::Meter;
 use super::policy::{Fate, Next, next};
 use super::response::Response;
 use super::{Connection, Sending, Shared};
 use crate::error::{Error, Mismatch, Refusal};
 use crate::session::Session;
 use crate::session::state::Live;
-use crate::session::store::Lease;
-use crate::table::{Operation, Quota, Scheme};
+use crate::table::{Operation, Scheme};
 
 /// A call under way.
 pub(super) struct Call<'c> {
     connection: &'c Connection,
-    shared: &'c Shared,
-    operation: &'static Operation,
-    schemes: &'static [Scheme],
+    pub(super) shared: &'c Shared,
+    pub(super) operation: &'static Operation,
+    pub(super) schemes: &'static [Scheme],
     /// The time by which it has to be over, by the monotonic clock.
     end: Duration,
     sent_at: Option<SystemTime>,
     /// The last refusal by a limit, without secrets, for the error if waiting for the limit takes too long.
-    limited: Option<Box<Refusal>>,
+    pub(super) limited: Option<Box<Refusal>>,
 }
-
-/// What a call holds while it is under way.
-pub(super) struct Admitted {
-    live: Option<Arc<Live>>,
-    #[expect(dead_code, reason = "held for its drop")]
-    places: Places,
-    #[expect(dead_code, reason = "held for its drop")]
-    shared: Option<Lease>,
-}
-
-/// No vendor counts more than one kind of calls at once.
-type Places = SmallVec<[OwnedSemaphorePermit; 1]>;
 
 impl<'c> Call<'c> {
     pub(super) fn new(connection: &'c Connection, operation: &'static Operation, schemes: &'static [Scheme]) -> Self {
@@ -63,20 +47,23 @@ impl<'c> Call<'c> {
             None => None,
         };
         let policy = self.shared.wire.policy();
-        let mut tries = 0;
-        let mut replayed = false;
+        let (mut tries, mut replays) = (0, 0);
         loop {
             let (request, can_repeat) = sending.next(self.operation)?;
             self.shared.wire.check_target(self.operation, request.url())?;
             let admitted = self.admit().await?;
             if let Some(gate) = gate {
-                let again = tries > 0 || replayed;
+                let again = tries > 0 || replays > 0;
                 self.bound("asking for the company", gate.check(self.operation, again)).await??;
             }
+            let left = self.left();
+            if left.is_zero() || left < self.shortest() {
+                return Err(self.over("what comes before it is sent", policy.call));
+            }
             tries += 1;
-            self.sent_at.get_or_insert_with(|| self.shared.wire.clock().now());
+            let sent_at = *self.sent_at.get_or_insert_with(|| self.shared.wire.clock().now());
             let live = admitted.live.clone();
-            let limit = policy.attempt.min(self.left());
+            let limit = policy.attempt.min(left);
             let attempt = attempt(self.shared, self.operation, self.schemes, request, admitted, limit, tries);
             let failure = match attempt.await {
                 Ok(mut response) => {
@@ -88,6 +75,7 @@ impl<'c> Call<'c> {
                         self.bound("asking for the company", gate.confirm(self.operation)).await??;
                     }
                     response.hide = self.shared.hide.with(live);
+                    response.sent_at = sent_at;
                     return Ok(response);
                 }
                 Err(failure) => failure,
@@ -96,13 +84,14 @@ impl<'c> Call<'c> {
                 && let (Some(session), Some(live)) = (&self.shared.session, &live)
             {
                 let now = self.shared.wire.clock().monotonic();
-                if replayed {
+                // One out of a store may have died before this call began, and says nothing of one that is signed in for now.
+                if replays == MOST_REPLAYS || (replays > 0 && !live.stored) {
                     live.note_refused_to(self.operation.id, now);
                 } else if !live.is_refused_to(self.operation.id, now) {
                     // Refused before acting, so it is safe to send again; once, for a session that is refused fresh will not get better.
                     session.reject(live.generation);
                     if can_repeat {
-                        replayed = true;
+                        replays += 1;
                         tries -= 1;
                         continue;
                     }
@@ -176,7 +165,7 @@ impl<'c> Call<'c> {
         let wait = policy.back_off(tries + 1, retry_after, rand::random());
         let error = self.error(failure, live);
         if decision == Next::Again
-            && (!can_repeat || self.left() <= wait || !(is_limit || self.shared.wire.retries().pay()))
+            && (!can_repeat || self.left() <= wait + self.shortest() || !(is_limit || self.shared.wire.retries().pay()))
         {
             decision = Next::GiveUp;
         }
@@ -197,167 +186,23 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// Gets everything that a try needs: a session, a place, a share of each budget.
-    pub(super) async fn admit(&self) -> Result<Admitted, Error> {
-        match self.admit_at_once(self.shared.wire.clock().now()) {
-            Some(admitted) => Ok(admitted),
-            // Boxed, as whatever few calls come to: else every call would carry the room for it about.
-            None => Box::pin(self.admit_in_line()).await,
-        }
-    }
-
-    /// The same, if none of it has to be waited for. That is how it mostly is, and takes one look at the clock.
-    fn admit_at_once(&self, now: SystemTime) -> Option<Admitted> {
-        if self.shared.wire.budget().is_some() {
-            return None;
-        }
-        let live = match &self.shared.session {
-            Some(session) if !self.schemes.is_empty() => Some(session.at_hand_at(now)?),
-            _ => None,
-        };
-        let mut places = Places::new();
-        for meter in self.meters() {
-            places.extend(meter.gauge.try_place()?);
-        }
-        let mut counted = self.spend(now)?;
-        counted.is_final = true;
-        Some(Admitted { live, places, shared: None })
-    }
-
-    /// The same, waiting for what is not there. In the order of session, place, budget, and again from the start when waiting for one has
-    /// cost the other: a session must not be waited for with a place in hand, which the sign-in may need.
-    async fn admit_in_line(&self) -> Result<Admitted, Error> {
-        loop {
-            let live = self.session().await?;
-            self.wait_for_windows().await?;
-            let places = self.places().await?;
-            if let (Some(session), Some(live)) = (&self.shared.session, &live)
-                && session.at_hand().is_none_or(|now| now.generation != live.generation)
-            {
-                continue;
-            }
-            let Some(mut counted) = self.spend(self.shared.wire.clock().now()) else { continue };
-            match self.share().await? {
-                Share::Taken(shared) => {
-                    counted.is_final = true;
-                    return Ok(Admitted { live, places, shared });
-                }
-                Share::Wait(wait) => {
-                    // With nothing in hand: it can take long, and others may have something else to do.
-                    drop((counted, places));
-                    self.wait_for_share(wait).await?;
-                }
-            }
-        }
-    }
-
-    async fn session(&self) -> Result<Option<Arc<Live>>, Error> {
-        let session = match &self.shared.session {
-            Some(session) if !self.schemes.is_empty() => session,
-            _ => return Ok(None),
-        };
-        match session.at_hand() {
-            Some(live) => Ok(Some(live)),
-            None => self.bound("waiting for the sign-in", session.acquire()).await?.map(Some),
-        }
-    }
-
-    /// Waits until no window is spent, in line with the others who wait for it.
-    async fn wait_for_windows(&self) -> Result<(), Error> {
-        for meter in self.meters() {
-            let Gauge::Window(window) = &*meter.gauge else { continue };
-            if meter.gauge.wait(self.shared.wire.clock().now()).is_zero() {
-                continue;
-            }
-            let _turn = self.bound("waiting for a limit", window.line.lock()).await?;
-            self.wait_out(meter.gauge.wait(self.shared.wire.clock().now()), meter).await?;
-        }
-        Ok(())
-    }
-
-    async fn wait_out(&self, wait: Duration, meter: &Meter) -> Result<(), Error> {
-        if wait.is_zero() {
-            return Ok(());
-        }
-        if wait > self.left() {
-            return Err(Error::RateLimited {
-                operation: self.operation.id,
-                limit: Some(meter.limit.name),
-                retry_after: Some(wait),
-                until: self.shared.wire.clock().now().checked_add(wait),
-                refusal: self.limited.clone(),
-            });
-        }
-        self.waited(Waited::Limit, wait);
-        self.shared.wire.clock().sleep(wait).await;
-        Ok(())
-    }
-
-    async fn places(&self) -> Result<Places, Error> {
-        let mut places = Places::new();
-        for meter in self.meters() {
-            let place = match meter.gauge.try_place() {
-                Some(place) => place,
-                None => self.bound("waiting for a place", meter.gauge.place()).await?,
-            };
-            places.extend(place);
-        }
-        Ok(places)
-    }
-
-    /// Counts the call into every window, or into none.
-    fn spend(&self, now: SystemTime) -> Option<Counted<'_>> {
-        let mut counted = Counted { call: self, windows: 0, is_final: false };
-        for meter in self.meters() {
-            if !meter.gauge.spend(now) {
-                return None;
-            }
-            counted.windows += 1;
-        }
-        Some(counted)
-    }
-
-    /// Takes the call's share of what all processes may do together.
-    async fn share(&self) -> Result<Share, Error> {
-        let Some(budget) = self.shared.wire.budget() else { return Ok(Share::Taken(None)) };
-        let claims: Vec<Claim> = self.meters().filter_map(|meter| meter.claim.as_deref().cloned()).collect();
-        if claims.is_empty() {
-            return Ok(Share::Taken(None));
-        }
-        match self.bound("asking for a share of the limits", budget.take(&claims)).await? {
-            Ok(Taken::Granted(lease)) => {
-                self.shared.wire.budget_away().note_back();
-                Ok(Share::Taken(Some(lease)))
-            }
-            Ok(Taken::Wait(wait)) => Ok(Share::Wait(wait)),
-            Err(error) => {
-                // Our own count goes on, and the vendor's refusals correct it.
-                self.shared.wire.budget_away().note_failed(&error);
-                Ok(Share::Taken(None))
-            }
-        }
-    }
-
-    /// Waits until there may be a share. What is long to wait for is a window, so the error names that if there is no time for it.
-    async fn wait_for_share(&self, wait: Duration) -> Result<(), Error> {
-        let window = self.meters().find(|meter| matches!(meter.limit.quota, Quota::Within { .. }));
-        match window.or_else(|| self.meters().next()) {
-            Some(meter) => self.wait_out(wait, meter).await,
-            None => Ok(()),
-        }
-    }
-
-    fn meters(&self) -> impl Iterator<Item = &'c Meter> + use<'c> {
+    pub(super) fn meters(&self) -> impl Iterator<Item = &'c Meter> + use<'c> {
         let operation = self.operation.id;
         self.shared.meters.iter().filter(move |meter| meter.counts(operation))
     }
 
-    fn left(&self) -> Duration {
+    pub(super) fn left(&self) -> Duration {
         self.end.saturating_sub(self.shared.wire.clock().monotonic())
     }
 
+    /// With less time than this a call that must not be sent twice is not sent at all: it would hardly be answered, and its fate be unknown.
+    pub(super) fn shortest(&self) -> Duration {
+        let policy = self.shared.wire.policy();
+        if self.operation.replay_safe { Duration::ZERO } else { policy.attempt.min(policy.call) / 60 }
+    }
+
     /// What `future` yields, or `timeout` when the call's time is over first.
-    async fn bound<T>(&self, what: &'static str, future: impl Future<Output = T>) -> Result<T, Error> {
+    pub(super) async fn bound<T>(&self, what: &'static str, future: impl Future<Output = T>) -> Result<T, Error> {
         let (left, mut future) = (self.left(), pin!(future));
         // What is there at once needs no timer.
         if !left.is_zero()
@@ -366,14 +211,16 @@ impl<'c> Call<'c> {
             return Ok(value);
         }
         match select(self.shared.wire.clock().limit(left), future).await {
-            Either::Left(_) => {
-                Err(Error::Timeout { operation: self.operation.id, what, limit: self.shared.wire.policy().call })
-            }
+            Either::Left(_) => Err(self.over(what, left)),
             Either::Right((value, _)) => Ok(value),
         }
     }
 
-    fn waited(&self, what: Waited, wait: Duration) {
+    fn over(&self, what: &'static str, limit: Duration) -> Error {
+        Error::Timeout { operation: self.operation.id, what, limit }
+    }
+
+    pub(super) fn waited(&self, what: Waited, wait: Duration) {
         if let Some(observer) = self.shared.wire.observer() {
             observer.waited(self.operation, what, wait);
         }
@@ -408,31 +255,6 @@ impl<'c> Call<'c> {
     }
 }
 
-/// What came of asking for a share of the budget.
-enum Share {
-    /// It is there; without a budget nothing has to be held.
-    Taken(Option<Lease>),
-    /// It is not there for as long.
-    Wait(Duration),
-}
-
-/// A call that has been counted and not yet sent: counted out again if it is dropped, unless the count is final.
-struct Counted<'c> {
-    call: &'c Call<'c>,
-    windows: usize,
-    is_final: bool,
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        if !self.is_final {
-            self.call.meters().take(self.windows).for_each(|meter| meter.gauge.refund());
-        }
-    }
-}
-
-impl Admitted {
-    pub(super) fn live(&self) -> Option<&Live> {
-        self.live.as_deref()
-    }
-}
+/// A call is replayed once on a session that was signed in for, and as often as this in all where sessions come out of a store, one after the
+/// other and each of them dead.
+const MOST_REPLAYS: u32 = 3;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::error::{Error, Mismatch, Problem, Refusal};
-use crate::table::{Answers, Rule};
+use crate::table::{Answer, Answers, Rule};
 
 /// What an answer is.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,10 +58,11 @@ impl Class {
 /// No more problems than this are kept of one answer.
 const MOST_PROBLEMS: usize = 20;
 
-pub(crate) fn classify(answers: &Answers, status: u16, body: &[u8]) -> Verdict {
+/// `answer` is what the operation answers with when it was done.
+pub(crate) fn classify(answers: &Answers, answer: Answer, status: u16, body: &[u8]) -> Verdict {
     let ok = (200..300).contains(&status);
     let json: Option<Value> = match answers.success {
-        None if ok => return Verdict::Success,
+        None if ok => return behind_success(answers, answer, status, body),
         _ => serde_json::from_slice(body).ok(),
     };
     if ok && let Some((at, expected)) = answers.success {
@@ -81,6 +82,29 @@ pub(crate) fn classify(answers: &Answers, status: u16, body: &[u8]) -> Verdict {
     let refusal =
         Refusal { status, problems: json.map(|json| problems(answers, &json)).unwrap_or_default(), needs_role: None };
     Verdict::Refused(class(answers, &refusal), refusal)
+}
+
+/// What is behind a 2xx, where no word in the body says that the call was done. A page in the answer's place is a proxy's, and says nothing of it;
+/// and BILL has been seen to refuse inside a 200 (observed by integrators). Only the first byte is looked at: a body that begins as the
+/// answer does is not read here, but where it is decoded.
+fn behind_success(answers: &Answers, answer: Answer, status: u16, body: &[u8]) -> Verdict {
+    match (body.iter().find(|byte| !byte.is_ascii_whitespace()), answer) {
+        (Some(b'<'), Answer::Json(_) | Answer::None) => {
+            Verdict::Unreadable(Mismatch { path: ".".into(), detail: "a page, and not JSON".into() })
+        }
+        (Some(b'['), answer) if answers.code.is_some() && answers.errors.is_empty() => {
+            let problems = serde_json::from_slice(body).map(|json| problems(answers, &json)).unwrap_or_default();
+            let refusal = Refusal { status, problems, needs_role: None };
+            let class = class(answers, &refusal);
+            // A list of rows may have codes of its own. Whether it is one shows where it is decoded, unless the code says what to do.
+            let is_one = match answer {
+                Answer::None => refusal.codes().next().is_some(),
+                Answer::Json(_) | Answer::Bytes => class != Class::Other,
+            };
+            if is_one { Verdict::Refused(class, refusal) } else { Verdict::Success }
+        }
+        _ => Verdict::Success,
+    }
 }
 
 /// The refusals that a body carries, in the vendor's own words, or none if it does not look like one.
@@ -149,7 +173,17 @@ pub(crate) fn class(answers: &Answers, refusal: &Refusal) -> Class {
     ]
     .into_iter()
     .find(|(rules, _)| rules.iter().any(|rule| holds(rule, refusal)))
-    .map_or(Class::Other, |(_, class)| class)
+    .map_or_else(|| unlisted(refusal), |(_, class)| class)
+}
+
+/// What no rule speaks of. A server or a gateway that failed, or that gave up waiting, may have acted or may not, whether or not the vendor
+/// documents its status (RFC 9110, 15.5.9 and 15.6).
+fn unlisted(refusal: &Refusal) -> Class {
+    match refusal.status {
+        500.. => Class::Passing,
+        408 if refusal.codes().next().is_none() => Class::Passing,
+        _ => Class::Other,
+    }
 }
 
 fn holds(rule: &Rule, refusal: &Refusal) -> bool {
@@ -211,7 +245,7 @@ mod tests {
     };
 
     fn class_of(answers: &Answers, status: u16, body: &str) -> Class {
-        match classify(answers, status, body.as_bytes()) {
+        match classify(answers, Answer::None, status, body.as_bytes()) {
             Verdict::Refused(class, _) => class,
             other => panic!("{other:?}"),
         }
@@ -232,19 +266,56 @@ mod tests {
         let refused =
             r#"{"response_status":1,"response_data":{"error_code":"BDC_1109","error_message":"Session is invalid."}}"#;
         assert_eq!(class_of(&ENVELOPE, 200, refused), Class::DeadSession);
-        assert_eq!(classify(&ENVELOPE, 200, br#"{"response_status":0}"#), Verdict::Success);
-        assert!(matches!(classify(&ENVELOPE, 200, b"<html>"), Verdict::Unreadable(_)));
-        assert!(matches!(classify(&ENVELOPE, 200, b""), Verdict::Unreadable(_)));
+        assert_eq!(classify(&ENVELOPE, Answer::None, 200, br#"{"response_status":0}"#), Verdict::Success);
+        assert!(matches!(classify(&ENVELOPE, Answer::None, 200, b"<html>"), Verdict::Unreadable(_)));
+        assert!(matches!(classify(&ENVELOPE, Answer::None, 200, b""), Verdict::Unreadable(_)));
         for no_word in ["null", "{}", "[0]", "true"] {
             let answer = format!(r#"{{"response_status":{no_word}}}"#);
-            assert!(matches!(classify(&ENVELOPE, 200, answer.as_bytes()), Verdict::Unreadable(_)), "{answer}");
+            assert!(
+                matches!(classify(&ENVELOPE, Answer::None, 200, answer.as_bytes()), Verdict::Unreadable(_)),
+                "{answer}"
+            );
         }
+    }
+
+    #[test]
+    fn a_gateways_refusal_may_pass_whether_or_not_it_is_documented() {
+        for (status, class) in
+            [(507, Class::Passing), (520, Class::Passing), (524, Class::Passing), (408, Class::Passing)]
+        {
+            assert_eq!(class_of(&ARRAY, status, "error code: 1"), class, "{status}");
+        }
+        assert_eq!(class_of(&ARRAY, 408, r#"[{"code":"BDC_1118"}]"#), Class::Other);
+        assert_eq!(class_of(&ARRAY, 409, ""), Class::Other);
+    }
+
+    #[test]
+    fn a_success_that_is_none_is_told() {
+        let json = Answer::Json(|_| Ok(()));
+        let read = |answer, body: &str| classify(&ARRAY, answer, 200, body.as_bytes());
+        for page in ["<html>", "\r\n <!doctype html>"] {
+            for answer in [json, Answer::None] {
+                assert!(matches!(read(answer, page), Verdict::Unreadable(_)), "{page}");
+            }
+            assert_eq!(read(Answer::Bytes, page), Verdict::Success, "a file may be a page");
+        }
+        for answer in [json, Answer::None, Answer::Bytes] {
+            let dead = read(answer, r#"[{"code":"BDC_1109","message":"Session is invalid."}]"#);
+            assert!(matches!(dead, Verdict::Refused(Class::DeadSession, _)), "{dead:?}");
+            for rows in ["", "[]", "[{", r#"[{"id":"1"}]"#, r#"{"code":"BDC_1109"}"#] {
+                assert_eq!(read(answer, rows), Verdict::Success, "{rows}");
+            }
+        }
+        let of_its_own = r#"[{"code":"BDC_1118"}]"#;
+        assert_eq!(read(json, of_its_own), Verdict::Success, "rows may have codes: told where it is decoded");
+        assert!(matches!(read(Answer::None, of_its_own), Verdict::Refused(Class::Other, _)));
     }
 
     #[test]
     fn one_answer_can_hold_several_problems() {
         let Verdict::Refused(_, refusal) = classify(
             &ARRAY,
+            Answer::None,
             400,
             br#"[{"message":"address: must not be null"},{"code":"BDC_1108","message":"a\nb"},7]"#,
         ) else {
@@ -256,7 +327,9 @@ mod tests {
     #[test]
     fn a_problem_keeps_the_field_that_it_is_about() {
         let told = |answers: &Answers, body: &str| -> Vec<(Option<String>, String)> {
-            let Verdict::Refused(_, refusal) = classify(answers, 422, body.as_bytes()) else { panic!("refused") };
+            let Verdict::Refused(_, refusal) = classify(answers, Answer::None, 422, body.as_bytes()) else {
+                panic!("refused")
+            };
             refusal.problems.into_iter().map(|problem| (problem.field.clone(), problem.to_string())).collect()
         };
         let field = |name: &str, words: &str| (Some(name.to_owned()), words.to_owned());
@@ -299,8 +372,8 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_that_a_vendor_sends_makes_it_panic(status in 100_u16..600, body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = classify(&ARRAY, status, &body);
-            let _ = classify(&ENVELOPE, status, &body);
+            let _ = classify(&ARRAY, Answer::None, status, &body);
+            let _ = classify(&ENVELOPE, Answer::None, status, &body);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What happens to one request: permit, session, pace, attach, send, classify, replay or return. It knows no vendor: what it goes
 //! by are the tables of the operation.
 
+mod admit;
 mod attach;
 mod attempt;
 pub(crate) mod budget;
@@ -133,6 +134,7 @@ impl Connection {
             hold_off: policy.hold_off,
             pause: policy.back_off,
             longest_pause: policy.longest_back_off.saturating_mul(2),
+            longest_lease: policy.call / 2,
         };
         Session::new(sign_in, self.clock().clone(), policy, self.0.wire.store())
     }
@@ -160,16 +162,17 @@ impl Connection {
         self.send(operation, Sending::Given(Some(request))).await
     }
 
-    /// As [`exec`](Self::exec), for a request whose body is a stream: it is built anew for each try.
+    /// As [`exec`](Self::exec), for a request whose body is a stream: it is built anew for each try, unless it can be had only `once`.
     ///
     /// # Errors
     /// As [`exec`](Self::exec), and those of `build`.
     pub async fn exec_built(
         &self,
         operation: &'static Operation,
+        once: bool,
         build: &(dyn Fn() -> Result<Request, Error> + Sync),
     ) -> Result<Response, Error> {
-        self.send(operation, Sending::Built(build)).await
+        self.send(operation, Sending::Built { build, once }).await
     }
 
     async fn send(&self, operation: &'static Operation, sending: Sending<'_>) -> Result<Response, Error> {
@@ -187,14 +190,14 @@ enum Sending<'s> {
     /// This, and a copy of it at each further try.
     Given(Option<Request>),
     /// What this builds, at each try.
-    Built(&'s (dyn Fn() -> Result<Request, Error> + Sync)),
+    Built { build: &'s (dyn Fn() -> Result<Request, Error> + Sync), once: bool },
 }
 
 impl Sending<'_> {
     /// The request of the next try, and whether there can be one after it.
     fn next(&mut self, operation: &Operation) -> Result<(Request, bool), Error> {
         match self {
-            Self::Built(build) => Ok((build()?, true)),
+            Self::Built { build, once } => Ok((build()?, !*once)),
             Self::Given(kept) => {
                 let request = kept.take();
                 let request =

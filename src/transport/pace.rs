@@ -4,6 +4,7 @@
 //! nothing behind. What is counted is in [`Window`], without a clock; who waits, and for how long, is decided in `call`.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -123,7 +124,33 @@ pub(crate) enum Gauge {
 pub(crate) struct Counter {
     window: Mutex<Window>,
     /// Whoever waits for the next window waits here, so that the first to ask is the first to go.
-    pub(crate) line: tokio::sync::Mutex<()>,
+    line: tokio::sync::Mutex<()>,
+    /// How many are in the line, its head included.
+    in_line: AtomicUsize,
+}
+
+/// The head of the line for a window. The next one has it when this is dropped.
+pub(crate) struct Turn<'c> {
+    #[expect(dead_code, reason = "held for its drop")]
+    head: tokio::sync::MutexGuard<'c, ()>,
+    #[expect(dead_code, reason = "held for its drop")]
+    in_line: InLine<'c>,
+}
+
+/// Somebody in the line, who can leave it at any time.
+struct InLine<'c>(&'c Counter);
+
+impl<'c> InLine<'c> {
+    fn join(counter: &'c Counter) -> Self {
+        counter.in_line.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.0.in_line.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Gauge {
@@ -133,6 +160,7 @@ impl Gauge {
             Quota::Within { most, per, clock } => Self::Window(Box::new(Counter {
                 window: Mutex::new(Window::new(most, per, clock)),
                 line: tokio::sync::Mutex::default(),
+                in_line: AtomicUsize::new(0),
             })),
         }
     }
@@ -152,6 +180,21 @@ impl Gauge {
             Self::Places(_) => Duration::ZERO,
             Self::Window(counter) => lock(&counter.window).wait(now),
         }
+    }
+
+    /// Whether somebody waits for the next window: who comes now comes after them.
+    pub(crate) fn has_a_line(&self) -> bool {
+        match self {
+            Self::Places(_) => false,
+            Self::Window(counter) => counter.in_line.load(Ordering::Relaxed) > 0,
+        }
+    }
+
+    /// Waits in line until all that came before are gone. Dropping the future leaves the line.
+    pub(crate) async fn turn(&self) -> Option<Turn<'_>> {
+        let Self::Window(counter) = self else { return None };
+        let in_line = InLine::join(counter);
+        Some(Turn { head: counter.line.lock().await, in_line })
     }
 
     /// Counts a call; `false` if none may go now.
@@ -362,6 +405,24 @@ mod tests {
             assert!(gauges.by_account.contains_key(&("at once", vec![number.to_owned()])));
         }
         drop((held, place));
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_others_wait_for_a_window_comes_after_them() {
+        let gauge = Gauge::new(Quota::Within { most: 1, per: Duration::from_secs(60), clock: true });
+        assert!(!gauge.has_a_line());
+        let head = gauge.turn().await;
+        let mut second = Box::pin(gauge.turn());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(head);
+        assert!(gauge.has_a_line(), "the second has its turn now");
+        let third = gauge.turn();
+        drop(second.await);
+        drop(third.await);
+        let mut given_up = Box::pin(gauge.turn());
+        assert!(futures_util::poll!(&mut given_up).is_ready());
+        drop(given_up);
+        assert!(!gauge.has_a_line(), "nobody is left");
     }
 
     #[test]

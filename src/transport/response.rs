@@ -1,6 +1,7 @@
 //! An answer that has passed as a success, and how it is decoded.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -20,6 +21,8 @@ pub struct Response {
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
     pub(crate) hide: Hide,
+    /// When the call was sent for the first time.
+    pub(crate) sent_at: SystemTime,
 }
 
 impl fmt::Debug for Response {
@@ -66,7 +69,8 @@ impl Response {
     /// The body as `T`.
     ///
     /// # Errors
-    /// `decode` with the JSON path; `vendor` if the body turns out to be a refusal inside a success.
+    /// `decode` with the JSON path; `ambiguous` if it is no JSON and the call must not be sent twice; `vendor` if the body turns out to be a
+    /// refusal inside a success.
     pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let body: &[u8] = match &self.payload {
             Payload::Whole(bytes) => bytes,
@@ -80,7 +84,18 @@ impl Response {
             return refused;
         }
         // The keys of a map are the vendor's words.
-        Error::Decode { operation: self.operation.id, path: self.hide.in_text(path), detail }
+        let operation = self.operation.id;
+        let misfit = Error::Decode { operation, path: self.hide.in_text(path), detail };
+        if self.operation.replay_safe || self.is_json() {
+            return misfit;
+        }
+        // What is no JSON at all, such as half of one, is not the vendor's word that the call was done.
+        Error::Ambiguous { operation, sent_at: self.sent_at, source: Box::new(misfit) }
+    }
+
+    fn is_json(&self) -> bool {
+        let Payload::Whole(body) = &self.payload else { return false };
+        serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
     }
 
     /// The refusal that a body turns out to be, if a code of the vendor's in it says so: BILL has been seen to refuse inside a 200.

@@ -103,11 +103,7 @@ pub(crate) fn words(error: &Error) -> String {
 
 /// What the system said at the bottom of it, such as that a connection was refused.
 fn first_cause(error: &Error) -> Option<String> {
-    // `Network` shows its source in its own words, and does not name it as one.
-    let mut cause = match error {
-        Error::Network { source, .. } => source.source()?,
-        other => other.source()?,
-    };
+    let mut cause = error.source()?;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }

@@ -1,12 +1,14 @@
 -- KEYS: for each claim, its count and the vendor's word that it is closed. ARGV: token, how long a place holds, what a wait for a
--- place is; then for each claim: kind, most, window. Answers 0 where everything was taken, else the milliseconds to wait.
+-- place is; then for each claim: kind, most, window. Answers the milliseconds to wait and for which claim, counted from 1; 0 and 0 where
+-- everything was taken.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local token, hold, pause = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local wait = 0
+local wait, wanting = 0, 0
 for claim = 1, #KEYS / 2 do
   local key, closed = KEYS[2 * claim - 1], KEYS[2 * claim]
   local kind, most, per = ARGV[3 * claim + 1], tonumber(ARGV[3 * claim + 2]), tonumber(ARGV[3 * claim + 3])
+  local before = wait
   wait = math.max(wait, redis.call('PTTL', closed))
   if kind == 'places' then
     redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
@@ -22,8 +24,9 @@ for claim = 1, #KEYS / 2 do
     if count and not tonumber(count) then return redis.error_reply('WRONGTYPE a count is no number') end
     if count and tonumber(count) >= most then wait = math.max(wait, per - now % per) end
   end
+  if wait > before then wanting = claim end
 end
-if wait > 0 then return math.ceil(wait) end
+if wait > 0 then return {math.ceil(wait), wanting} end
 for claim = 1, #KEYS / 2 do
   local key = KEYS[2 * claim - 1]
   local kind, per = ARGV[3 * claim + 1], tonumber(ARGV[3 * claim + 3])
@@ -38,4 +41,4 @@ for claim = 1, #KEYS / 2 do
     redis.call('PEXPIREAT', key, now - now % per + per)
   end
 end
-return 0
+return {0, 0}

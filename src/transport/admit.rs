@@ -1,0 +1,235 @@
+//! What a call has to have before it is sent: a session, a place among those under way, a share of each count.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use smallvec::SmallVec;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::budget::{Claim, Taken};
+use super::call::Call;
+use super::observe::Waited;
+use super::pace::{Meter, Turn};
+use crate::error::Error;
+use crate::session::state::Live;
+use crate::session::store::Lease;
+
+/// What a call holds while it is under way.
+pub(super) struct Admitted {
+    pub(super) live: Option<Arc<Live>>,
+    #[expect(dead_code, reason = "held for its drop")]
+    places: Places,
+    #[expect(dead_code, reason = "held for its drop")]
+    shared: Option<Lease>,
+}
+
+/// No vendor counts more than one kind of calls at once.
+type Places = SmallVec<[OwnedSemaphorePermit; 1]>;
+
+/// The head of the line for each window that was spent: whoever comes meanwhile comes after.
+type Turns<'t> = SmallVec<[Turn<'t>; 1]>;
+
+impl Call<'_> {
+    /// Gets everything that a try needs: a session, a place, a share of each budget.
+    pub(super) async fn admit(&self) -> Result<Admitted, Error> {
+        match self.admit_at_once(self.shared.wire.clock().now()) {
+            Some(admitted) => Ok(admitted),
+            // Boxed, as whatever few calls come to: else every call would carry the room for it about.
+            None => Box::pin(self.admit_in_line()).await,
+        }
+    }
+
+    /// The same, if none of it has to be waited for. That is how it mostly is, and takes one look at the clock.
+    fn admit_at_once(&self, now: SystemTime) -> Option<Admitted> {
+        if self.shared.wire.budget().is_some() {
+            return None;
+        }
+        let live = match &self.shared.session {
+            Some(session) if !self.schemes.is_empty() => Some(session.at_hand_at(now)?),
+            _ => None,
+        };
+        if self.meters().any(|meter| meter.gauge.has_a_line()) {
+            return None;
+        }
+        let (places, mut counted) = self.take(now)?;
+        counted.is_final = true;
+        Some(Admitted { live, places, shared: None })
+    }
+
+    /// The same, waiting for what is not there. In the order of session, window, place, count, and again from the start when waiting for one
+    /// has cost the other: a session must not be waited for with a place in hand, which the sign-in may need.
+    async fn admit_in_line(&self) -> Result<Admitted, Error> {
+        let now = || self.shared.wire.clock().now();
+        loop {
+            let live = self.session().await?;
+            let turns = self.wait_for_windows().await?;
+            let taken = self.take(now());
+            // Whose turn it is counts before the next one looks. But a place is not waited for at the head of the line: behind it are calls
+            // that have a place.
+            drop(turns);
+            let (places, counted) = match taken {
+                Some((places, counted)) => (places, Some(counted)),
+                None => (self.places().await?, None),
+            };
+            if let (Some(session), Some(live)) = (&self.shared.session, &live)
+                && session.at_hand().is_none_or(|now| now.generation != live.generation)
+            {
+                continue;
+            }
+            let Some(mut counted) = counted.or_else(|| self.spend(now())) else { continue };
+            match self.share().await? {
+                Share::Taken(shared) => {
+                    counted.is_final = true;
+                    return Ok(Admitted { live, places, shared });
+                }
+                Share::Wait(meter, wait) => {
+                    // With nothing in hand: it can take long, and others may have something else to do.
+                    drop((counted, places));
+                    self.wait_out(wait, meter).await?;
+                }
+            }
+        }
+    }
+
+    /// Takes a place and counts the call, if both can be had at once.
+    fn take(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
+        let mut places = Places::new();
+        for meter in self.meters() {
+            places.extend(meter.gauge.try_place()?);
+        }
+        Some((places, self.spend(now)?))
+    }
+
+    async fn session(&self) -> Result<Option<Arc<Live>>, Error> {
+        let session = match &self.shared.session {
+            Some(session) if !self.schemes.is_empty() => session,
+            _ => return Ok(None),
+        };
+        match session.at_hand() {
+            Some(live) => Ok(Some(live)),
+            None => self.bound("waiting for the sign-in", session.acquire()).await?.map(Some),
+        }
+    }
+
+    /// Waits until no window is spent, in line with the others who wait for it.
+    async fn wait_for_windows(&self) -> Result<Turns<'_>, Error> {
+        let mut turns = Turns::new();
+        for meter in self.meters() {
+            let now = || self.shared.wire.clock().now();
+            if !meter.gauge.has_a_line() && meter.gauge.wait(now()).is_zero() {
+                continue;
+            }
+            match self.bound("waiting for a limit", meter.gauge.turn()).await {
+                Ok(turn) => turns.extend(turn),
+                Err(Error::Timeout { .. }) => return Err(self.spent(meter, meter.gauge.wait(now()))),
+                Err(other) => return Err(other),
+            }
+            // More than once where the clock is behind the timer that ended the wait.
+            loop {
+                let wait = meter.gauge.wait(now());
+                if wait.is_zero() {
+                    break;
+                }
+                self.wait_out(wait, meter).await?;
+            }
+        }
+        Ok(turns)
+    }
+
+    async fn wait_out(&self, wait: Duration, meter: &Meter) -> Result<(), Error> {
+        if wait + self.shortest() > self.left() {
+            return Err(self.spent(meter, wait));
+        }
+        self.waited(Waited::Limit, wait);
+        self.shared.wire.clock().sleep(wait).await;
+        Ok(())
+    }
+
+    /// The limit is spent for longer than the call has time.
+    fn spent(&self, meter: &Meter, wait: Duration) -> Error {
+        Error::RateLimited {
+            operation: self.operation.id,
+            limit: Some(meter.limit.name),
+            retry_after: Some(wait),
+            until: self.shared.wire.clock().now().checked_add(wait),
+            refusal: self.limited.clone(),
+        }
+    }
+
+    async fn places(&self) -> Result<Places, Error> {
+        let mut places = Places::new();
+        for meter in self.meters() {
+            let place = match meter.gauge.try_place() {
+                Some(place) => place,
+                None => self.bound("waiting for a place", meter.gauge.place()).await?,
+            };
+            places.extend(place);
+        }
+        Ok(places)
+    }
+
+    /// Counts the call into every window, or into none.
+    fn spend(&self, now: SystemTime) -> Option<Counted<'_>> {
+        let mut counted = Counted { call: self, windows: 0, is_final: false };
+        for meter in self.meters() {
+            if !meter.gauge.spend(now) {
+                return None;
+            }
+            counted.windows += 1;
+        }
+        Some(counted)
+    }
+
+    /// Takes the call's share of what all processes may do together.
+    async fn share(&self) -> Result<Share<'_>, Error> {
+        let Some(budget) = self.shared.wire.budget() else { return Ok(Share::Taken(None)) };
+        let claimed = || self.meters().filter_map(|meter| Some((meter, meter.claim.as_deref()?)));
+        let claims: Vec<Claim> = claimed().map(|(_, claim)| claim.clone()).collect();
+        if claims.is_empty() {
+            return Ok(Share::Taken(None));
+        }
+        match self.bound("asking for a share of the limits", budget.take(&claims)).await? {
+            Ok(Taken::Granted(lease)) => {
+                self.shared.wire.budget_away().note_back();
+                Ok(Share::Taken(Some(lease)))
+            }
+            Ok(Taken::Wait { claim, wait }) => match claimed().nth(claim) {
+                Some((meter, _)) => Ok(Share::Wait(meter, wait.max(SHORTEST_WAIT))),
+                None => {
+                    Err(Error::config(format!("the shared budget was asked for {} claims, not {claim}", claims.len())))
+                }
+            },
+            Err(error) => {
+                // Our own count goes on, and the vendor's refusals correct it.
+                self.shared.wire.budget_away().note_failed(&error);
+                Ok(Share::Taken(None))
+            }
+        }
+    }
+}
+
+/// A shared budget that says to ask again at once is not asked in a circle.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// What came of asking for a share of the budget.
+enum Share<'m> {
+    /// It is there; without a budget nothing has to be held.
+    Taken(Option<Lease>),
+    /// It is not there, for want of this and for as long.
+    Wait(&'m Meter, Duration),
+}
+
+/// A call that has been counted and not yet sent: counted out again if it is dropped, unless the count is final.
+struct Counted<'c> {
+    call: &'c Call<'c>,
+    windows: usize,
+    is_final: bool,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        if !self.is_final {
+            self.call.meters().take(self.windows).for_each(|meter| meter.gauge.refund());
+        }
+    }
+}
