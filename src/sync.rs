@@ -1,7 +1,7 @@
 //! What threads meet at in a session and in its pacing: the standard library's and tokio's.
 //!
 //! Built with `--cfg ledgerkey_model` they are shuttle's, whose scheduler takes the tests named `model` through the orders in which threads
-//! can get there: `just model`.
+//! can get there: `just model`. What is done for a store or a shared budget on a task of its own goes past it: the model has neither.
 
 #[cfg(not(ledgerkey_model))]
 pub(crate) use std::sync::{Mutex, MutexGuard};

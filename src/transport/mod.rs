@@ -7,6 +7,7 @@ mod attempt;
 pub(crate) mod budget;
 mod call;
 pub(crate) mod classify;
+pub(crate) mod decode;
 pub(crate) mod hide;
 #[cfg(all(test, ledgerkey_model))]
 mod model;

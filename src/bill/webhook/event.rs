@@ -11,7 +11,7 @@ use super::payload::{self, Metadata, NotificationError};
 use super::signature::Signature;
 use crate::error::{Error, Mismatch};
 use crate::secret::Secret;
-use crate::transport::response::decode;
+use crate::transport::decode::decode;
 
 /// A notification of BILL's, verified and decoded.
 #[derive(Clone)]
