@@ -127,7 +127,7 @@ impl Bill {
     }
 }
 
-fn described(call: &Call) -> Result<Described, Refusal> {
+pub(super) fn described(call: &Call) -> Result<Described, Refusal> {
     Routes::operation(call.api, &call.op).ok_or_else(|| Refusal::coded(404, "BDC_1121"))
 }
 
@@ -154,13 +154,9 @@ fn v3(call: &Call, shelves: &mut dyn Shelves) -> Result<Reply, Refusal> {
 /// A list in the form of its answer, filtered, sorted and cut as those that were written by hand.
 fn listed(call: &Call, (description, operation): Described, rows: Vec<Row>) -> Result<Reply, Refusal> {
     let table = Table { rows };
-    let schema = description.row(operation).map(|(schema, _)| schema.names()).unwrap_or_default();
-    let sorts = if operation.takes("sort") { &schema[..] } else { &[] };
     let answer = match &operation.paging {
-        Some(paging) if call.api == Api::BillSpend => {
-            lists::spend(call, &table, paging.most.unwrap_or(100), &schema, sorts)?
-        }
-        _ if operation.takes("page") || operation.takes("filters") => lists::accounts(call, &table, &schema, sorts)?,
+        Some(_) if call.api == Api::BillSpend => lists::spend(call, &table)?,
+        _ if operation.takes("page") || operation.takes("filters") => lists::accounts(call, &table)?,
         _ if call.api == Api::BillSpend => json!({"results": table.rows}),
         _ => {
             let number = |name: &str| call.filled(name).and_then(|text| text.parse::<usize>().ok());

@@ -5,6 +5,7 @@ mod books;
 mod described;
 mod events;
 mod lists;
+mod looks;
 mod mfa;
 mod partner;
 mod payments;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::sessions::{success, v2_form};
 use super::{Bill, Refusal};
-use crate::collection::{Filter, Op, Table};
+use crate::collection::{Filter, Op, Table, plain};
 use crate::spec::Routes;
 use crate::wire::{Call, Reply, Row, filled, text};
 
@@ -91,7 +91,7 @@ pub(super) fn page(data: &Row, table: &Table) -> Result<Vec<Row>, Refusal> {
         let descending = by.get("asc").is_some_and(|asc| matches!(text(asc).as_str(), "false" | "0"));
         sort.push((field, !descending));
     }
-    let rows = table.select(&filters, &sort);
+    let rows = table.select(&filters, &sort, plain);
     let page = rows
         .into_iter()
         .skip(usize::try_from(start).unwrap_or(usize::MAX))

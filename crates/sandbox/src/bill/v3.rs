@@ -84,9 +84,7 @@ impl Bill {
         let now = call.now;
         let books = self.books(&who.organization)?;
         match deed {
-            Deed::List => {
-                Ok(Reply::done(200, &lists::accounts(call, books.table(shelf), shelf.filters(), shelf.sorts())?))
-            }
+            Deed::List => Ok(Reply::done(200, &lists::accounts(call, books.table(shelf))?)),
             Deed::Create => {
                 let given = body(call)?;
                 let problems = shelf.problems(&given);

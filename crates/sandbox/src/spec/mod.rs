@@ -4,6 +4,7 @@
 mod deed;
 mod operation;
 mod schema;
+mod search;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
