@@ -206,9 +206,34 @@ async fn an_idempotent_key_acts_once() {
 
     let spend = request(&sandbox, Method::GET, path).header("apiToken", credential(&sandbox, "BILL_SPEND_TOKEN"));
     assert_eq!(answer(spend).await.1["results"].as_array().unwrap().len(), 3, "subscriptions of its own");
-    assert_eq!(answer(request(&sandbox, Method::GET, path)).await.0, 401);
     sandbox.revoke(ledgerkey_sandbox::Revoke::All);
     assert_eq!(code(&answer(bill(&sandbox, &session, Method::GET, path)).await), "BDC_1109");
+}
+
+/// BILL's page on the errors of its webhooks' API tells the two apart.
+#[tokio::test]
+async fn webhooks_answer_400_for_a_header_that_is_missing_and_401_for_one_that_is_wrong() {
+    let sandbox = Sandbox::start().unwrap();
+    let (session, key) = (session(&sandbox).await, credential(&sandbox, "BILL_DEV_KEY"));
+    let app = credential(&sandbox, "BILL_APP_KEY");
+    let (session, key, app) = (session.as_str(), key.as_str(), app.as_str());
+    for (headers, status, known) in [
+        (&[("sessionId", session), ("devKey", key)][..], 200, ""),
+        (&[], 400, "BDC_1108"),
+        (&[("sessionId", session)], 400, "BDC_1108"),
+        (&[("devKey", key)], 400, "BDC_1108"),
+        (&[("appKey", app)], 400, "BDC_1108"),
+        (&[("sessionId", "x"), ("devKey", key)], 401, "BDC_1109"),
+        (&[("sessionId", session), ("devKey", "x")], 401, "BDC_1102"),
+        (&[("sessionId", "x"), ("appKey", app)], 401, "BDC_1109"),
+        (&[("sessionId", session), ("appKey", "x")], 401, "BDC_1102"),
+        (&[("apiToken", "x")], 401, "BDC_1101"),
+    ] {
+        let catalog = request(&sandbox, Method::GET, "/connect-events/v3/events/catalog");
+        let catalog = headers.iter().fold(catalog, |request, (name, value)| request.header(*name, *value));
+        let answered = answer(catalog).await;
+        assert_eq!((answered.0, code(&answered)), (status, known), "{headers:?}");
+    }
 }
 
 #[tokio::test]
