@@ -169,7 +169,6 @@ impl Routes {
     }
 
     /// Every operation as (api, id).
-    #[cfg(test)]
     pub(crate) fn operations(&self) -> impl Iterator<Item = (Api, &str)> {
         self.all.iter().map(|route| (route.api, route.op.as_str()))
     }
