@@ -1,7 +1,6 @@
 //! What BILL's modules do not say of an operation, its description does: the rules above all operations, the operations that
 //! nobody wrote by hand, and how their answers and refusals read.
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::books::{Books, Shelf};
@@ -137,17 +136,7 @@ fn v3(call: &Call, shelves: &mut dyn Shelves) -> Result<Reply, Refusal> {
     let read = || serde_json::from_slice(&call.body).map_err(|why| unreadable(&why.to_string()));
     let given = if json { Some(read()?) } else { None };
     let (done, again) = Work { description, operation, call, given, shelves }.perform()?;
-    let reply = match done {
-        Done::Rows(rows) => listed(call, (description, operation), rows)?,
-        Done::Answer(answer) => match operation.file() {
-            Some(media) => {
-                let body = Bytes::from(file(media));
-                Reply { body, content_type: media.to_owned(), ..Reply::empty(operation.status) }
-            }
-            None => Reply::done(operation.status, &answer),
-        },
-        Done::Silence => Reply::empty(operation.status),
-    };
+    let reply = done.reply(operation, |rows| listed(call, (description, operation), rows))?;
     Ok(Reply { acted: !again, ..reply })
 }
 
@@ -171,11 +160,6 @@ fn listed(call: &Call, (description, operation): Described, rows: Vec<Row>) -> R
         row.retain(|name, _| schema.open() || schema.property(name).is_some());
     }
     Ok(Reply::done(operation.status, &answer))
-}
-
-/// A file of next to nothing.
-pub(crate) fn file(media: &str) -> &'static str {
-    if media == "application/pdf" { "%PDF-1.4\n%%EOF\n" } else { "example\n" }
 }
 
 fn unreadable(why: &str) -> Refusal {

@@ -7,12 +7,13 @@ mod links;
 mod rows;
 mod shelf;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::collection::Table;
 use crate::spec::{Deed, Description, Manner, Operation, Problem, Schema, What};
 use crate::time::{DAY, Millis};
-use crate::wire::{Call, Row, text};
+use crate::wire::{Call, Reply, Row, text};
 
 pub(crate) use links::named;
 pub(crate) use rows::fresh_like;
@@ -27,6 +28,32 @@ pub(crate) enum Done {
     Answer(Value),
     /// Nothing is said.
     Silence,
+}
+
+impl Done {
+    /// The answer of an operation. A list's rows are for the vendor's module to cut into pages.
+    pub(crate) fn reply<E>(
+        self,
+        operation: &Operation,
+        listed: impl FnOnce(Vec<Row>) -> Result<Reply, E>,
+    ) -> Result<Reply, E> {
+        Ok(match self {
+            Self::Rows(rows) => listed(rows)?,
+            Self::Answer(answer) => match operation.file() {
+                Some(media) => {
+                    let body = Bytes::from(file(media));
+                    Reply { body, content_type: media.to_owned(), ..Reply::empty(operation.status) }
+                }
+                None => Reply::done(operation.status, &answer),
+            },
+            Self::Silence => Reply::empty(operation.status),
+        })
+    }
+}
+
+/// A file of next to nothing.
+fn file(media: &str) -> &'static str {
+    if media == "application/pdf" { "%PDF-1.4\n%%EOF\n" } else { "example\n" }
 }
 
 /// Why a call is refused, in no vendor's words.
