@@ -84,7 +84,7 @@ pub(crate) struct Work<'a> {
 }
 
 /// How long an idempotent key keeps its answer (the description of the webhooks).
-const KEPT: Millis = DAY;
+const IDEMPOTENT_FOR: Millis = DAY;
 
 impl Work<'_> {
     /// Checks the call and carries it out; once for an idempotent key, and `true` where it had been carried out before.
@@ -100,7 +100,7 @@ impl Work<'_> {
         let (key, now) = (format!("{} {key}", self.operation.id), self.call.now);
         let print = (self.call.path.clone(), self.call.body.clone());
         let kept = &mut self.shelves.store().answers;
-        kept.retain(|_, (at, ..)| now - *at < KEPT);
+        kept.retain(|_, (at, ..)| now - *at < IDEMPOTENT_FOR);
         if let Some((_, first, done)) = kept.get(&key) {
             return if *first == print { Ok((done.clone(), true)) } else { Err(Wrong::Reused) };
         }
