@@ -37,7 +37,7 @@ impl Company {
             _ => None,
         };
         let mut shelves = OfCompany { company: self, ids, secrets, caller };
-        let work = Work { description, operation, call, given, shelves: &mut shelves };
+        let work = Work { description, operation, call, given, window: None, shelves: &mut shelves };
         let (done, _) = work.perform().map_err(refused)?;
         done.reply(operation, |rows| listed(call, description, operation, rows))
     }

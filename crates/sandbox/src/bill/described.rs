@@ -87,19 +87,26 @@ impl Bill {
             }
             _ => {}
         }
+        let data = data.unwrap_or_default();
+        let window = match operation.deed {
+            Deed::List { .. } => v2::window(&data)?,
+            _ => None,
+        };
         v2_rows::known(books);
-        v2_rows::before(operation, books);
+        v2_rows::before(operation, books, window.as_ref());
         let mut shelves = OfOrganization { books, secrets: &mut self.secrets, who };
-        let given = Some(Value::Object(data.clone().unwrap_or_default()));
-        let (done, _) = Work { description, operation, call, given, shelves: &mut shelves }.perform()?;
+        let given = Some(Value::Object(data.clone()));
+        let work = Work { description, operation, call, given, window: window.clone(), shelves: &mut shelves };
+        let (done, _) = work.perform()?;
         v2_rows::after(operation, books, call.now)?;
         let answer = operation.answer.as_ref().map(|answer| &answer.example);
         let enveloped = answer.and_then(|example| example.get("response_data"));
+        let page = |rows| if window.is_some() { Ok(rows) } else { v2::page(&data, &Table { rows }) };
         Ok(match (done, enveloped) {
-            (Done::Rows(rows), Some(Value::Array(_))) => v2::list(&data.unwrap_or_default(), &Table { rows })?,
+            (Done::Rows(rows), Some(Value::Array(_))) => success(&json!(page(rows)?)),
             (Done::Rows(rows), enveloped) => {
                 // One list within an object, as the payments of ListPayments.
-                let page = v2::page(&data.unwrap_or_default(), &Table { rows })?;
+                let page = page(rows)?;
                 let mut within = enveloped.cloned().unwrap_or_else(|| json!({}));
                 for value in within.as_object_mut().into_iter().flat_map(|row| row.values_mut()) {
                     if value.is_array() {
@@ -135,7 +142,7 @@ fn v3(call: &Call, shelves: &mut dyn Shelves) -> Result<Reply, Refusal> {
     let json = operation.body.as_ref().is_some_and(Body::json) && !call.body.is_empty();
     let read = || serde_json::from_slice(&call.body).map_err(|why| unreadable(&why.to_string()));
     let given = if json { Some(read()?) } else { None };
-    let (done, again) = Work { description, operation, call, given, shelves }.perform()?;
+    let (done, again) = Work { description, operation, call, given, window: None, shelves }.perform()?;
     let reply = done.reply(operation, |rows| listed(call, (description, operation), rows))?;
     Ok(Reply { acted: !again, ..reply })
 }

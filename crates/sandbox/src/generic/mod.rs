@@ -7,6 +7,8 @@ mod links;
 mod rows;
 mod shelf;
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -80,6 +82,8 @@ pub(crate) struct Work<'a> {
     pub call: &'a Call,
     /// The body, or what stands in v2's `data`.
     pub given: Option<Value>,
+    /// The only rows of a list that are wanted, where their places in it say which.
+    pub window: Option<Range<usize>>,
     pub shelves: &'a mut dyn Shelves,
 }
 
@@ -204,7 +208,9 @@ impl Work<'_> {
     }
 
     fn list(&mut self, template: &str, key: &str) -> Result<Done, Wrong> {
-        let rows = self.table(template, key).rows.clone();
+        let window = self.window.clone().unwrap_or(0..usize::MAX);
+        let rows = &self.table(template, key).rows;
+        let rows = rows[window.start.min(rows.len())..window.end.min(rows.len())].to_vec();
         let Some((schema, examples)) = self.description.row(self.operation) else { return Ok(self.example()) };
         let spare = examples.first();
         let seen = rows.into_iter().filter(|row| self.shelves.sees(row));
