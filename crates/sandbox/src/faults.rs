@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::{Api, Routes};
+
 /// A fault to lay on the next requests that fit.
 ///
 /// As JSON it has `operation` (an id or `*`), perhaps `api`, perhaps `times` (a number or `"always"`, default 1), and exactly
 /// one effect: `status` (with `code` and `retry_after`), `drop`, `truncate`, `delay`, `body` (with `content_type` and
-/// `status`) or `redirect`. Unknown fields are refused.
+/// `status`) or `redirect`. Unknown fields are refused, and so are an API and an operation that there are not.
 ///
 /// ```
 /// use ledgerkey_sandbox::Fault;
@@ -261,11 +263,7 @@ impl TryFrom<Written> for Fault {
                 return Err(format!("{status} is not a status that an answer can have (200 to 599)"));
             }
         }
-        if let Some(api) = &api
-            && !crate::spec::Api::ALL.iter().any(|known| known.name() == api)
-        {
-            return Err(format!("`{api}` is not one of the APIs bill, bill-v2, bill-spend, bill-partner, bezala"));
-        }
+        known(api.as_deref(), &operation)?;
         let effect = if let Some(moment) = drop {
             Effect::Drop(moment)
         } else if let Some(bytes) = truncate {
@@ -288,6 +286,25 @@ impl TryFrom<Written> for Fault {
         };
         Ok(Self { operation, api, effect, left })
     }
+}
+
+/// Refuses what would never strike.
+fn known(api: Option<&str>, operation: &str) -> Result<(), String> {
+    let apis = Api::ALL.map(Api::name);
+    if let Some(api) = api.filter(|api| !apis.contains(api)) {
+        return Err(format!("`{api}` is not one of the APIs {}", apis.join(", ")));
+    }
+    let of_api = |of: Api| api.is_none_or(|api| api == of.name());
+    let ids: Vec<&str> = Routes::load()?.operations().filter(|(of, _)| of_api(*of)).map(|(_, id)| id).collect();
+    if operation == "*" || ids.contains(&operation) {
+        return Ok(());
+    }
+    let likeness = |id: &str| strsim::jaro_winkler(&id.to_lowercase(), &operation.to_lowercase());
+    let nearest = ids.into_iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other))).unwrap_or("*");
+    Err(format!(
+        "{} has no operation `{operation}`; did you mean `{nearest}`? `*` is all of them",
+        api.unwrap_or("the sandbox")
+    ))
 }
 
 impl From<Fault> for Written {

@@ -155,7 +155,8 @@ impl Sandbox {
         self.shared.clock.clone()
     }
 
-    /// Orders a fault. Of several that fit a request, the one ordered first strikes.
+    /// Orders a fault. Of several that fit a request, the one ordered first strikes; one for an operation that there is not
+    /// never does, and only a [`Fault`] out of JSON is refused for it.
     pub fn order(&self, fault: Fault) {
         self.shared.world().faults.order(fault);
     }

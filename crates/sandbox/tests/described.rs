@@ -206,9 +206,34 @@ async fn an_idempotent_key_acts_once() {
 
     let spend = request(&sandbox, Method::GET, path).header("apiToken", credential(&sandbox, "BILL_SPEND_TOKEN"));
     assert_eq!(answer(spend).await.1["results"].as_array().unwrap().len(), 3, "subscriptions of its own");
-    assert_eq!(answer(request(&sandbox, Method::GET, path)).await.0, 401);
     sandbox.revoke(ledgerkey_sandbox::Revoke::All);
     assert_eq!(code(&answer(bill(&sandbox, &session, Method::GET, path)).await), "BDC_1109");
+}
+
+/// BILL's page on the errors of its webhooks' API tells the two apart.
+#[tokio::test]
+async fn webhooks_answer_400_for_a_header_that_is_missing_and_401_for_one_that_is_wrong() {
+    let sandbox = Sandbox::start().unwrap();
+    let (session, key) = (session(&sandbox).await, credential(&sandbox, "BILL_DEV_KEY"));
+    let app = credential(&sandbox, "BILL_APP_KEY");
+    let (session, key, app) = (session.as_str(), key.as_str(), app.as_str());
+    for (headers, status, known) in [
+        (&[("sessionId", session), ("devKey", key)][..], 200, ""),
+        (&[], 400, "BDC_1108"),
+        (&[("sessionId", session)], 400, "BDC_1108"),
+        (&[("devKey", key)], 400, "BDC_1108"),
+        (&[("appKey", app)], 400, "BDC_1108"),
+        (&[("sessionId", "x"), ("devKey", key)], 401, "BDC_1109"),
+        (&[("sessionId", session), ("devKey", "x")], 401, "BDC_1102"),
+        (&[("sessionId", "x"), ("appKey", app)], 401, "BDC_1109"),
+        (&[("sessionId", session), ("appKey", "x")], 401, "BDC_1102"),
+        (&[("apiToken", "x")], 401, "BDC_1101"),
+    ] {
+        let catalog = request(&sandbox, Method::GET, "/connect-events/v3/events/catalog");
+        let catalog = headers.iter().fold(catalog, |request, (name, value)| request.header(*name, *value));
+        let answered = answer(catalog).await;
+        assert_eq!((answered.0, code(&answered)), (status, known), "{headers:?}");
+    }
 }
 
 #[tokio::test]
@@ -251,6 +276,46 @@ async fn v2_and_v3_show_the_same_vendors() {
         (&json!(6), &json!(3))
     );
     assert_eq!(v2("Crud/Create/Item", json!({})).await["response_status"], json!(1));
+}
+
+/// v2 looks at no more of v3's rows than a page shows, and must miss and undo nothing for it.
+#[tokio::test]
+async fn v2_pages_over_rows_that_v3_makes_and_changes() {
+    let sandbox = Sandbox::start().unwrap();
+    let session = session(&sandbox).await;
+    let key = credential(&sandbox, "BILL_DEV_KEY");
+    let v2 = async |path: &str, data: Value| {
+        let fields = [("sessionId", session.as_str()), ("devKey", &key), ("data", &data.to_string())];
+        form(&sandbox, &format!("/api/v2/{path}.json"), &fields).await.1
+    };
+    let v3 = async |method: Method, path: &str, body: Value| {
+        answer(bill(&sandbox, &session, method, &format!("/connect/v3/vendors{path}")).json(&body)).await.1
+    };
+    let page = async |start: usize, max: usize| {
+        let page = v2("List/Vendor", json!({"start": start, "max": max})).await;
+        page["response_data"].as_array().unwrap().clone()
+    };
+    let before = page(0, 999).await.len();
+    let made =
+        v2("Crud/Create/Vendor", json!({"obj": {"entity": "Vendor", "name": "A", "addressCity": "C", "fax": "1"}}))
+            .await;
+    let id = made["response_data"]["id"].as_str().unwrap().to_owned();
+    for name in ["B", "C"] {
+        v3(Method::POST, "", json!({"name": name, "address": {"line1": "a"}})).await;
+    }
+    v3(Method::PATCH, &format!("/{id}"), json!({"name": "D"})).await;
+    let names =
+        |rows: &[Value]| -> Vec<String> { rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect() };
+    assert_eq!(names(&page(before + 1, 1).await), ["B"], "made by v3 since the last look");
+    assert_eq!(names(&page(before + 2, 9).await), ["C"]);
+    assert!(page(before + 3, 9).await.is_empty());
+    // The page did not show the row that v3 changed: a change by v2 of another must not bring its old name back.
+    let other = page(0, 1).await[0]["id"].clone();
+    v2("Crud/Update/Vendor", json!({"obj": {"entity": "Vendor", "id": other, "name": "E"}})).await;
+    assert_eq!(v3(Method::GET, &format!("/{id}"), json!({})).await["name"], json!("D"));
+    let rows = page(before, 1).await;
+    assert_eq!((&rows[0]["name"], &rows[0]["fax"]), (&json!("D"), &json!("1")), "with what v3 does not have");
+    assert_eq!(names(&page(0, 999).await)[before..], ["D", "B", "C"]);
 }
 
 #[tokio::test]

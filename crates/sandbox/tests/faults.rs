@@ -186,6 +186,17 @@ async fn controls() {
         assert_eq!(status, 400, "{wrong}");
         assert!(why.is_string(), "{why}");
     }
+    for (order, told) in [
+        (json!({"operation": "createVendr", "drop": "after"}), "`createVendor`"),
+        (json!({"operation": "createBudget", "api": "bill-v2", "drop": "after"}), "bill-v2 has no operation"),
+        (json!({"operation": "-", "drop": "after"}), "the sandbox has no operation"),
+        (json!({"operation": "login", "api": "bill-event", "drop": "after"}), "bill-partner, bill-events, bezala"),
+    ] {
+        let (status, why) = post("/faults", order).await;
+        assert!(status == 400 && why.as_str().unwrap().contains(told), "{why}");
+    }
+    let of_events = json!({"operation": "createSubscription", "api": "bill-events", "status": 500});
+    assert_eq!(post("/faults", of_events).await.1, json!({"ordered": 1}));
     for (path, body) in [
         ("/clock", json!({})),
         ("/clock", json!({"advance": "36"})),

@@ -1,14 +1,13 @@
 //! What Bezala's modules do not say of an operation, its description does: the roles, the operations that nobody wrote by hand,
 //! and how their answers and refusals read.
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::company::{Company, Ids, visible};
 use super::pages::Pages;
 use super::{Caller, invalid, refuse};
 use crate::collection::Table;
-use crate::generic::{Done, Shelves, Store, Work, Wrong};
+use crate::generic::{Shelves, Store, Work, Wrong};
 use crate::secrets::Secrets;
 use crate::spec::{Description, Operation, Problem, Routes, What};
 use crate::wire::{Call, Reply, Row, text};
@@ -38,19 +37,9 @@ impl Company {
             _ => None,
         };
         let mut shelves = OfCompany { company: self, ids, secrets, caller };
-        let work = Work { description, operation, call, given, shelves: &mut shelves };
+        let work = Work { description, operation, call, given, window: None, shelves: &mut shelves };
         let (done, _) = work.perform().map_err(refused)?;
-        Ok(match done {
-            Done::Rows(rows) => return listed(call, description, operation, rows),
-            Done::Answer(answer) => match operation.file() {
-                Some(media) => {
-                    let body = Bytes::from(crate::bill::file(media));
-                    Reply { body, content_type: media.to_owned(), ..Reply::empty(operation.status) }
-                }
-                None => Reply::done(operation.status, &answer),
-            },
-            Done::Silence => Reply::empty(operation.status),
-        })
+        done.reply(operation, |rows| listed(call, description, operation, rows))
     }
 }
 

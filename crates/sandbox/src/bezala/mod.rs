@@ -16,7 +16,7 @@ use crate::secrets::Secrets;
 use crate::time::Millis;
 use crate::wire::{Call, Reply, Row, filled};
 
-use company::Company;
+use company::{Company, Ids};
 
 /// All that Bezala knows.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Bezala {
     tokens: BTreeMap<String, Token>,
     made_tokens: u64,
     /// Ids are unique over all companies, so that one of another company is unknown, and never somebody else's.
-    last_id: i64,
+    ids: Ids,
     sso: Sso,
     service_user: i64,
     /// Who the operation under way runs as.
@@ -222,10 +222,7 @@ impl Bezala {
                 company.people.push(row.as_object().cloned().unwrap_or_default());
             }
         }
-        let mut ids = company::Ids { last: self.last_id };
-        let outcome = company.serve(call, caller, &mut ids, &mut self.secrets);
-        self.last_id = ids.last;
-        outcome
+        company.serve(call, caller, &mut self.ids, &mut self.secrets)
     }
 
     /// `PUT /api/users/:id/change_company/:company_id`: from now on every call of this user runs there, by whichever token.

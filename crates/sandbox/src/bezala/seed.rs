@@ -84,7 +84,7 @@ impl Bezala {
             companies,
             tokens: BTreeMap::new(),
             made_tokens: 0,
-            last_id: ids.last,
+            ids,
             sso,
             service_user: 11,
             under: Under::default(),

@@ -1,7 +1,6 @@
 //! What BILL's modules do not say of an operation, its description does: the rules above all operations, the operations that
 //! nobody wrote by hand, and how their answers and refusals read.
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::books::{Books, Shelf};
@@ -88,19 +87,26 @@ impl Bill {
             }
             _ => {}
         }
+        let data = data.unwrap_or_default();
+        let window = match operation.deed {
+            Deed::List { .. } => v2::window(&data)?,
+            _ => None,
+        };
         v2_rows::known(books);
-        v2_rows::before(operation, books);
+        v2_rows::before(operation, books, window.as_ref());
         let mut shelves = OfOrganization { books, secrets: &mut self.secrets, who };
-        let given = Some(Value::Object(data.clone().unwrap_or_default()));
-        let (done, _) = Work { description, operation, call, given, shelves: &mut shelves }.perform()?;
+        let given = Some(Value::Object(data.clone()));
+        let work = Work { description, operation, call, given, window: window.clone(), shelves: &mut shelves };
+        let (done, _) = work.perform()?;
         v2_rows::after(operation, books, call.now)?;
         let answer = operation.answer.as_ref().map(|answer| &answer.example);
         let enveloped = answer.and_then(|example| example.get("response_data"));
+        let page = |rows| if window.is_some() { Ok(rows) } else { v2::page(&data, &Table { rows }) };
         Ok(match (done, enveloped) {
-            (Done::Rows(rows), Some(Value::Array(_))) => v2::list(&data.unwrap_or_default(), &Table { rows })?,
+            (Done::Rows(rows), Some(Value::Array(_))) => success(&json!(page(rows)?)),
             (Done::Rows(rows), enveloped) => {
                 // One list within an object, as the payments of ListPayments.
-                let page = v2::page(&data.unwrap_or_default(), &Table { rows })?;
+                let page = page(rows)?;
                 let mut within = enveloped.cloned().unwrap_or_else(|| json!({}));
                 for value in within.as_object_mut().into_iter().flat_map(|row| row.values_mut()) {
                     if value.is_array() {
@@ -127,7 +133,7 @@ impl Bill {
     }
 }
 
-fn described(call: &Call) -> Result<Described, Refusal> {
+pub(super) fn described(call: &Call) -> Result<Described, Refusal> {
     Routes::operation(call.api, &call.op).ok_or_else(|| Refusal::coded(404, "BDC_1121"))
 }
 
@@ -136,31 +142,17 @@ fn v3(call: &Call, shelves: &mut dyn Shelves) -> Result<Reply, Refusal> {
     let json = operation.body.as_ref().is_some_and(Body::json) && !call.body.is_empty();
     let read = || serde_json::from_slice(&call.body).map_err(|why| unreadable(&why.to_string()));
     let given = if json { Some(read()?) } else { None };
-    let (done, again) = Work { description, operation, call, given, shelves }.perform()?;
-    let reply = match done {
-        Done::Rows(rows) => listed(call, (description, operation), rows)?,
-        Done::Answer(answer) => match operation.file() {
-            Some(media) => {
-                let body = Bytes::from(file(media));
-                Reply { body, content_type: media.to_owned(), ..Reply::empty(operation.status) }
-            }
-            None => Reply::done(operation.status, &answer),
-        },
-        Done::Silence => Reply::empty(operation.status),
-    };
+    let (done, again) = Work { description, operation, call, given, window: None, shelves }.perform()?;
+    let reply = done.reply(operation, |rows| listed(call, (description, operation), rows))?;
     Ok(Reply { acted: !again, ..reply })
 }
 
 /// A list in the form of its answer, filtered, sorted and cut as those that were written by hand.
 fn listed(call: &Call, (description, operation): Described, rows: Vec<Row>) -> Result<Reply, Refusal> {
     let table = Table { rows };
-    let schema = description.row(operation).map(|(schema, _)| schema.names()).unwrap_or_default();
-    let sorts = if operation.takes("sort") { &schema[..] } else { &[] };
     let answer = match &operation.paging {
-        Some(paging) if call.api == Api::BillSpend => {
-            lists::spend(call, &table, paging.most.unwrap_or(100), &schema, sorts)?
-        }
-        _ if operation.takes("page") || operation.takes("filters") => lists::accounts(call, &table, &schema, sorts)?,
+        Some(_) if call.api == Api::BillSpend => lists::spend(call, &table)?,
+        _ if operation.takes("page") || operation.takes("filters") => lists::accounts(call, &table)?,
         _ if call.api == Api::BillSpend => json!({"results": table.rows}),
         _ => {
             let number = |name: &str| call.filled(name).and_then(|text| text.parse::<usize>().ok());
@@ -175,11 +167,6 @@ fn listed(call: &Call, (description, operation): Described, rows: Vec<Row>) -> R
         row.retain(|name, _| schema.open() || schema.property(name).is_some());
     }
     Ok(Reply::done(operation.status, &answer))
-}
-
-/// A file of next to nothing.
-pub(crate) fn file(media: &str) -> &'static str {
-    if media == "application/pdf" { "%PDF-1.4\n%%EOF\n" } else { "example\n" }
 }
 
 fn unreadable(why: &str) -> Refusal {

@@ -3,19 +3,20 @@
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::described::described;
+use super::{Refusal, looks};
 use crate::collection::{self, Filter, Table, Wrong};
 use crate::wire::{Call, Row};
 
 /// `max`, `page`, `filters`, `sort`; the answer has `results`, and `nextPage` as long as there is more.
-pub(super) fn accounts(call: &Call, table: &Table, fields: &[&str], sorts: &[&str]) -> Result<Value, Refusal> {
+pub(super) fn accounts(call: &Call, table: &Table) -> Result<Value, Refusal> {
     // The pages disagree on the default (20 or 100).
     let max = max(call, 20, 100)?;
     let start = match call.filled("page") {
         None => 0,
         Some(token) => read_token(token).ok_or_else(|| Refusal::value("page is not a token of this list."))?,
     };
-    let rows = selected(call, table, fields, sorts)?;
+    let rows = selected(call, table)?;
     let (mut answer, end) = page(&rows, start, max);
     if end < rows.len() {
         answer.insert("nextPage".to_owned(), Value::from(token(end)));
@@ -26,15 +27,11 @@ pub(super) fn accounts(call: &Call, table: &Table, fields: &[&str], sorts: &[&st
     Ok(Value::Object(answer))
 }
 
-/// `max`, `nextPage`, `prevPage`, `filters`, `sort` (one field). Cursors look like `arrayconnection:0` (observed by integrators).
-pub(super) fn spend(
-    call: &Call,
-    table: &Table,
-    most: usize,
-    fields: &[&str],
-    sorts: &[&str],
-) -> Result<Value, Refusal> {
-    let max = max(call, 20, most)?;
+/// `max`, `nextPage`, `prevPage`, `filters`, `sort`. Cursors look like `arrayconnection:0` (observed by integrators).
+pub(super) fn spend(call: &Call, table: &Table) -> Result<Value, Refusal> {
+    let (_, operation) = described(call)?;
+    let most = operation.paging.as_ref().and_then(|paging| paging.most);
+    let max = max(call, 20, most.unwrap_or(100))?;
     let cursor = |name: &str| match call.filled(name) {
         None => Ok(None),
         Some(text) => {
@@ -42,7 +39,7 @@ pub(super) fn spend(
             index.map(Some).ok_or_else(|| Refusal::value(&format!("{name} is not a cursor of this list.")))
         }
     };
-    let rows = selected(call, table, fields, sorts)?;
+    let rows = selected(call, table)?;
     let (start, max) = match (cursor("nextPage")?, cursor("prevPage")?) {
         (Some(_), Some(_)) => return Err(Refusal::value("Send either nextPage or prevPage.")),
         (Some(last), None) => (last.saturating_add(1), max),
@@ -59,22 +56,44 @@ pub(super) fn spend(
     Ok(Value::Object(answer))
 }
 
-fn selected<'a>(call: &Call, table: &'a Table, fields: &[&str], sorts: &[&str]) -> Result<Vec<&'a Row>, Refusal> {
+/// The rows that `filters` and `sort` ask for. What a list takes of both, its description says; where it does not, what the rows
+/// carry.
+fn selected<'a>(call: &Call, table: &'a Table) -> Result<Vec<&'a Row>, Refusal> {
+    let (description, operation) = described(call)?;
+    let search = operation.search.as_ref();
+    let carried = |field: &str| {
+        let named = description.row(operation).is_some_and(|(schema, _)| schema.names().contains(&field));
+        named || table.rows.iter().any(|row| row.contains_key(field))
+    };
     let filters = match call.filled("filters") {
         Some(text) => collection::filters(text).map_err(refusal)?,
         None => Vec::new(),
     };
-    if let Some(Filter { field, .. }) = filters.iter().find(|filter| !fields.contains(&filter.field.as_str())) {
-        return Err(Refusal::new(400, "BDC_1130", &format!("{field} is not a field to filter by.")));
+    for Filter { field, op, .. } in &filters {
+        let known = search.map_or_else(|| carried(field), |search| search.filter.contains_key(field));
+        if !known {
+            return Err(Refusal::new(400, "BDC_1130", &format!("{field} is not a field to filter by.")));
+        }
+        let documented = search.and_then(|search| search.filter.get(field)?.as_ref());
+        if documented.is_some_and(|ops| !ops.contains(op)) {
+            return Err(Refusal::new(400, "BDC_1131", &format!("{field} cannot be compared in this way.")));
+        }
     }
     let sort = match call.filled("sort") {
         Some(text) => collection::sort(text).map_err(refusal)?,
         None => Vec::new(),
     };
-    if let Some((field, _)) = sort.iter().find(|(field, _)| !sorts.contains(&field.as_str())) {
-        return Err(Refusal::value(&format!("{field} is not a field to sort by.")));
+    for (field, _) in &sort {
+        let documented = search.and_then(|search| search.sort.as_ref());
+        let known = documented.map_or_else(|| operation.takes("sort") && carried(field), |sorts| sorts.contains(field));
+        if !known {
+            return Err(Refusal::value(&format!("{field} is not a field to sort by.")));
+        }
     }
-    Ok(table.select(&filters, &sort))
+    if let Some(most) = search.and_then(|search| search.sort_most).filter(|most| sort.len() > *most) {
+        return Err(Refusal::value(&format!("sort takes no more fields than {most}.")));
+    }
+    Ok(table.select(&filters, &sort, |row, field| looks::at(&call.op, row, field)))
 }
 
 fn refusal(wrong: Wrong) -> Refusal {

@@ -5,6 +5,7 @@ mod books;
 mod described;
 mod events;
 mod lists;
+mod looks;
 mod mfa;
 mod partner;
 mod payments;
@@ -26,7 +27,6 @@ use crate::time::{DAY, HOUR, MINUTE, Millis};
 use crate::wire::{Call, Reply};
 use crate::{Lock, Options};
 
-pub(crate) use described::file;
 pub use mfa::TextMessage;
 pub(crate) use refusal::{Refusal, message};
 

@@ -40,20 +40,10 @@ impl Bill {
                 return Ok(Reply::empty(200));
             }
             "listOrganizations" => {
-                let fields = ["id", "name", "archived", "createdTime", "updatedTime"];
-                let answer = lists::accounts(
-                    call,
-                    &self.partner.organizations,
-                    &fields,
-                    &["name", "createdTime", "updatedTime"],
-                )?;
-                return Ok(Reply::done(200, &answer));
+                return Ok(Reply::done(200, &lists::accounts(call, &self.partner.organizations)?));
             }
             "createOrganization" => return self.create_organization(call),
-            "listPartnerRoles" => {
-                let answer = lists::accounts(call, &self.partner.roles, &["id", "type", "archived"], &[])?;
-                return Ok(Reply::done(200, &answer));
-            }
+            "listPartnerRoles" => return Ok(Reply::done(200, &lists::accounts(call, &self.partner.roles)?)),
             // Of the partner itself, and no organization's.
             _ if !described_of_organization(call) => return self.of_partner(call, None),
             _ => {}
@@ -64,20 +54,7 @@ impl Bill {
         let users = self.partner.users.get_mut(&organization).ok_or_else(|| Refusal::unknown("organization"))?;
         let id = call.id();
         match call.op.as_str() {
-            "listPartnerUsers" => {
-                let fields = [
-                    "id",
-                    "email",
-                    "username",
-                    "roleId",
-                    "archived",
-                    "externalReferenceId",
-                    "createdTime",
-                    "updatedTime",
-                ];
-                let answer = lists::accounts(call, users, &fields, &["email", "createdTime", "updatedTime"])?;
-                Ok(Reply::done(200, &answer))
-            }
+            "listPartnerUsers" => Ok(Reply::done(200, &lists::accounts(call, users)?)),
             "createPartnerUser" => self.create_partner_user(call, &organization),
             "getPartnerUser" => match users.get(id) {
                 Some(user) => Ok(Reply::done(200, &Value::Object(user.clone()))),

@@ -1,4 +1,4 @@
-//! The kinds of rows that an organization's books keep: how each is called, filtered and sorted, and what a body needs.
+//! The kinds of rows that an organization's books keep: how each is called, and what a body needs.
 
 use serde_json::Value;
 
@@ -50,73 +50,6 @@ impl Shelf {
             Self::Invoices => "00e",
             Self::Payments => "stp",
             Self::BankAccounts => "bac",
-        }
-    }
-
-    /// What lists can be filtered by, as integrators read it; where nothing is known, what the rows carry.
-    pub(crate) fn filters(self) -> &'static [&'static str] {
-        match self {
-            Self::Vendors => &[
-                "id",
-                "archived",
-                "name",
-                "shortName",
-                "accountNumber",
-                "accountType",
-                "email",
-                "createdTime",
-                "updatedTime",
-            ],
-            Self::Bills => &[
-                "id",
-                "archived",
-                "vendorId",
-                "amount",
-                "dueDate",
-                "paymentStatus",
-                "approvalStatus",
-                "createdTime",
-                "updatedTime",
-            ],
-            Self::Customers => &[
-                "id",
-                "archived",
-                "name",
-                "email",
-                "companyName",
-                "accountType",
-                "accountNumber",
-                "createdTime",
-                "updatedTime",
-            ],
-            Self::Invoices => &[
-                "id",
-                "archived",
-                "invoiceNumber",
-                "customerId",
-                "status",
-                "dueDate",
-                "invoiceDate",
-                "totalAmount",
-                "createdTime",
-                "updatedTime",
-            ],
-            Self::Payments => {
-                &["id", "vendorId", "billId", "amount", "status", "processDate", "createdTime", "updatedTime"]
-            }
-            Self::BankAccounts => {
-                &["id", "archived", "status", "bankName", "nameOnAccount", "createdTime", "updatedTime"]
-            }
-        }
-    }
-
-    pub(crate) fn sorts(self) -> &'static [&'static str] {
-        match self {
-            Self::Vendors | Self::Customers => &["name", "createdTime", "updatedTime"],
-            Self::Bills => &["dueDate", "amount", "createdTime", "updatedTime"],
-            Self::Invoices => &["dueDate", "invoiceDate", "totalAmount", "createdTime", "updatedTime"],
-            Self::Payments => &["processDate", "amount", "createdTime", "updatedTime"],
-            Self::BankAccounts => &["createdTime", "updatedTime"],
         }
     }
 

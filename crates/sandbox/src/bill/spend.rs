@@ -36,77 +36,11 @@ impl Bill {
         self.under = Under { session: Some("bill-spend-token".to_owned()), ..Under::default() };
         let spend = &mut self.spend;
         match call.op.as_str() {
-            "listBudgets" => {
-                let fields = ["isBudgetGroup", "budgetIds", "parentBudgetId", "name", "retired"];
-                let names = [
-                    ("isBudgetGroup", "/budgetGroup"),
-                    ("budgetIds", "/id"),
-                    ("limit", "/currentPeriod/limit"),
-                    ("assigned", "/currentPeriod/assigned"),
-                    ("spent", "/currentPeriod/spent/total"),
-                ];
-                let shown = aliased(&spend.budgets, &names);
-                list(call, &shown, 100, &fields, &["name", "assigned", "limit", "spent"])
-            }
-            // The list takes filters and no sort (parameter texts of the published spec); which filters is not documented.
-            "listUsers" => list(call, &spend.users, 100, &["email", "role", "retired"], &[]),
-            "listCards" => {
-                let shown = aliased(
-                    &spend.cards,
-                    &[("budgetIds", "/budgetId"), ("cardIds", "/id"), ("userIds", "/userId"), ("types", "/type")],
-                );
-                list(
-                    call,
-                    &shown,
-                    100,
-                    &["status", "budgetIds", "cardIds", "userIds", "types"],
-                    &["name", "lastFour", "status"],
-                )
-            }
-            // At most 50 a page, unlike the rest.
-            "listTransactions" => {
-                let fields = [
-                    "cardId",
-                    "userId",
-                    "budgetId",
-                    "transactionIds",
-                    // No row of the sandbox has one.
-                    "customFieldIds",
-                    "merchantName",
-                    "fees",
-                    "syncStatus",
-                    "updatedTime",
-                    "authorizedTime",
-                    "occurredTime",
-                ];
-                let mut shown = aliased(&spend.transactions, &[("transactionIds", "/id")]);
-                for row in &mut shown.rows {
-                    let synced = row
-                        .get("accountingIntegrationTransactions")
-                        .and_then(|all| all.get(0)?.get("syncStatus")?.as_str());
-                    let status = synced.map_or_else(|| "NOT_SYNCED".to_owned(), str::to_uppercase);
-                    row.insert("syncStatus".to_owned(), json!(status));
-                }
-                list(call, &shown, 50, &fields, &["amount", "merchantName", "occurredTime"])
-            }
-            "listReimbursements" => {
-                let fields = [
-                    "reimbursementIds",
-                    "budgetIds",
-                    "userIds",
-                    // No row of the sandbox has one.
-                    "customFieldValueIds",
-                    "type",
-                    "submittedTime",
-                    "retired",
-                ];
-                let shown = aliased(
-                    &spend.reimbursements,
-                    &[("reimbursementIds", "/id"), ("budgetIds", "/budgetId"), ("userIds", "/userId")],
-                );
-                // By what it sorts is not documented.
-                list(call, &shown, 100, &fields, &["submittedTime", "amount"])
-            }
+            "listBudgets" => list(call, &spend.budgets),
+            "listUsers" => list(call, &spend.users),
+            "listCards" => list(call, &spend.cards),
+            "listTransactions" => list(call, &spend.transactions),
+            "listReimbursements" => list(call, &spend.reimbursements),
             "getCurrentUser" => match spend.users.rows.first() {
                 Some(user) => Ok(Reply::done(200, &Value::Object(user.clone()))),
                 None => Err(Refusal::unknown("user")),
@@ -317,43 +251,8 @@ fn problems(given: &Row) -> Vec<String> {
     problems
 }
 
-/// Lists, without the fields that were only there to filter by.
-fn list(call: &Call, table: &Table, most: usize, fields: &[&str], sorts: &[&str]) -> Result<Reply, Refusal> {
-    let mut answer = lists::spend(call, table, most, fields, sorts)?;
-    for row in answer["results"].as_array_mut().into_iter().flatten() {
-        if let Some(row) = row.as_object_mut() {
-            for alias in ALIASES {
-                row.remove(alias);
-            }
-        }
-    }
-    Ok(Reply::done(200, &answer))
-}
-
-const ALIASES: [&str; 11] = [
-    "syncStatus",
-    "isBudgetGroup",
-    "budgetIds",
-    "cardIds",
-    "userIds",
-    "types",
-    "transactionIds",
-    "reimbursementIds",
-    "limit",
-    "assigned",
-    "spent",
-];
-
-/// Filters and sorts have other names than the fields that they look at, and some of these stand deeper in the row.
-fn aliased(table: &Table, names: &[(&str, &str)]) -> Table {
-    let one = |row: &Row| {
-        let mut row = Value::Object(row.clone());
-        for (alias, field) in names {
-            row[*alias] = row.pointer(field).cloned().unwrap_or_default();
-        }
-        row.as_object().cloned().unwrap_or_default()
-    };
-    Table { rows: table.rows.iter().map(one).collect() }
+fn list(call: &Call, table: &Table) -> Result<Reply, Refusal> {
+    Ok(Reply::done(200, &lists::spend(call, table)?))
 }
 
 fn either<'a>(table: &'a mut Table, id: &str) -> Option<&'a mut Row> {

@@ -1,15 +1,17 @@
 //! v2: forms in, envelopes out, always inside HTTP 200. The rows are v3's, in v2's names.
 
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 use super::sessions::{success, v2_form};
 use super::{Bill, Refusal};
-use crate::collection::{Filter, Op, Table};
+use crate::collection::{Filter, Op, Table, plain};
 use crate::spec::Routes;
 use crate::wire::{Call, Reply, Row, filled, text};
 
 /// The most rows of one list, and how many come unasked.
-const MOST: u64 = 999;
+const MOST: usize = 999;
 
 impl Bill {
     pub(super) fn v2(&mut self, call: &Call) -> Result<Reply, Refusal> {
@@ -50,21 +52,29 @@ impl Bill {
     }
 }
 
-/// `{"start", "max", "filters": [{"field", "op", "value"}], "sort": [{"field", "asc"}]}`.
-pub(super) fn list(data: &Row, table: &Table) -> Result<Reply, Refusal> {
-    Ok(success(&json!(page(data, table)?)))
+/// Which rows of a list are asked for, where they are those of a place in it: nothing is filtered or sorted.
+pub(super) fn window(data: &Row) -> Result<Option<Range<usize>>, Refusal> {
+    let all = span(data)?;
+    let none = |field: &str| data.get(field).and_then(Value::as_array).is_none_or(Vec::is_empty);
+    Ok((none("filters") && none("sort")).then_some(all))
 }
 
-/// The rows that a list asks for.
-pub(super) fn page(data: &Row, table: &Table) -> Result<Vec<Row>, Refusal> {
-    let number = |field: &str, default: u64| match data.get(field) {
+/// `start` and `max`.
+fn span(data: &Row) -> Result<Range<usize>, Refusal> {
+    let number = |field: &str, default: usize| match data.get(field) {
         None | Some(Value::Null) => Ok(default),
-        Some(value) => text(value).parse::<u64>().map_err(|_| Refusal::value(&format!("{field} must be a number."))),
+        Some(value) => text(value).parse::<usize>().map_err(|_| Refusal::value(&format!("{field} must be a number."))),
     };
     let (start, max) = (number("start", 0)?, number("max", MOST)?);
     if !(1..=MOST).contains(&max) {
         return Err(Refusal::value(&format!("max must be between 1 and {MOST}.")));
     }
+    Ok(start..start.saturating_add(max))
+}
+
+/// The rows that a list asks for: `{"start", "max", "filters": [{"field", "op", "value"}], "sort": [{"field", "asc"}]}`.
+pub(super) fn page(data: &Row, table: &Table) -> Result<Vec<Row>, Refusal> {
+    let span = span(data)?;
     let each = |field: &str| data.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
     let known = |field: &str| table.rows.is_empty() || table.rows.iter().any(|row| row.contains_key(field));
     let mut filters = Vec::new();
@@ -91,10 +101,6 @@ pub(super) fn page(data: &Row, table: &Table) -> Result<Vec<Row>, Refusal> {
         let descending = by.get("asc").is_some_and(|asc| matches!(text(asc).as_str(), "false" | "0"));
         sort.push((field, !descending));
     }
-    let rows = table.select(&filters, &sort);
-    let page = rows
-        .into_iter()
-        .skip(usize::try_from(start).unwrap_or(usize::MAX))
-        .take(usize::try_from(max).unwrap_or(usize::MAX));
-    Ok(page.cloned().collect())
+    let rows = table.select(&filters, &sort, plain);
+    Ok(rows.into_iter().skip(span.start).take(span.len()).cloned().collect())
 }

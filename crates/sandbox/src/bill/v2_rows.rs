@@ -1,6 +1,6 @@
 //! Vendors and bills under v2's names: the rows are v3's, and what v2 makes or changes is seen by v3.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde_json::{Value, json};
 
@@ -61,46 +61,41 @@ pub(super) fn known(books: &mut Books) {
     }
 }
 
-/// Puts v3's rows where the operation will look for v2's; fields that v3 does not have are kept there.
-pub(super) fn before(operation: &Operation, books: &mut Books) {
+/// Puts v3's rows where the operation will look for v2's; fields that v3 does not have are kept there. Of a list that shows a part
+/// of them, that part.
+pub(super) fn before(operation: &Operation, books: &mut Books, window: Option<&Range<usize>>) {
     let Some((shelf, name, form, _)) = shared(operation) else { return };
-    let own = books.store.tables.remove(name).unwrap_or_default();
-    let mut own: BTreeMap<String, Row> = own.rows.into_iter().map(|row| (text(&row["id"]), row)).collect();
-    let rows = books.table(shelf).rows.iter().map(|row| {
-        let mut one = own.remove(filled(row, "id").unwrap_or_default()).unwrap_or_default();
-        one.extend(form(row));
-        one
-    });
-    let rows = rows.collect();
-    books.store.tables.entry(name.to_owned()).or_default().rows = rows;
+    let mut own = books.store.tables.remove(name).unwrap_or_default().rows;
+    let rows = &books.table(shelf).rows;
+    // Neither loses a row or changes their order: the two stand side by side.
+    own.truncate(rows.len());
+    let (start, end) = window.map_or((0, rows.len()), |window| (window.start, window.end.min(rows.len())));
+    for (at, row) in rows.iter().enumerate().take(end).skip(start.min(own.len())) {
+        match own.get_mut(at) {
+            Some(one) if one.get("id") == row.get("id") => one.extend(form(row)),
+            Some(other) => *other = form(row),
+            None => own.push(form(row)),
+        }
+    }
+    books.store.tables.entry(name.to_owned()).or_default().rows = own;
 }
 
 /// Tells v3's rows what the operation made and changed.
 pub(super) fn after(operation: &Operation, books: &mut Books, now: Millis) -> Result<(), Refusal> {
     let Some((shelf, name, form, fields)) = shared(operation) else { return Ok(()) };
-    let own = books.store.tables.get(name).map(|table| table.rows.clone()).unwrap_or_default();
+    if matches!(operation.deed, Deed::List { .. } | Deed::Get { .. }) {
+        return Ok(());
+    }
+    let own = books.store.tables.remove(name).unwrap_or_default().rows;
+    let mut kept = Vec::with_capacity(own.len());
+    let mut refused = Ok(());
     for row in own {
-        let id = text(&row["id"]);
-        let Some(old) = books.table_mut(shelf).get_mut(&id) else {
-            let mut new = Row::new();
-            for (from, to) in fields {
-                put(&mut new, to, row.get(*from));
+        let Some(old) = books.table_mut(shelf).rows.get_mut(kept.len()) else {
+            refused = adopt(books, shelf, &row, fields, now);
+            if refused.is_err() {
+                break;
             }
-            if shelf == Shelf::Bills {
-                let lines = row.get("billLineItems").and_then(Value::as_array).filter(|lines| !lines.is_empty());
-                let one = |line: &Value| json!({"amount": line.get("amount"), "quantity": line.get("quantity"), "price": line.get("unitPrice"), "description": line.get("description")});
-                let lines = lines.map_or_else(
-                    || vec![json!({"amount": row.get("amount")})],
-                    |lines| lines.iter().map(one).collect(),
-                );
-                new.insert("billLineItems".to_owned(), Value::Array(lines));
-            }
-            if let Err(refusal) = books.adopt(shelf, new, &id, now) {
-                if let Some(table) = books.store.tables.get_mut(name) {
-                    table.rows.retain(|row| text(&row["id"]) != id);
-                }
-                return Err(refusal);
-            }
+            kept.push(row);
             continue;
         };
         let seen = form(old);
@@ -112,8 +107,26 @@ pub(super) fn after(operation: &Operation, books: &mut Books, now: Millis) -> Re
         if row.get("isActive") != seen.get("isActive") {
             old.insert("archived".to_owned(), json!(row.get("isActive") == Some(&json!("2"))));
         }
+        kept.push(row);
     }
-    Ok(())
+    books.store.tables.entry(name.to_owned()).or_default().rows = kept;
+    refused
+}
+
+/// A row of v3's that v2 made.
+fn adopt(books: &mut Books, shelf: Shelf, row: &Row, fields: &[(&str, &str)], now: Millis) -> Result<(), Refusal> {
+    let mut new = Row::new();
+    for (from, to) in fields {
+        put(&mut new, to, row.get(*from));
+    }
+    if shelf == Shelf::Bills {
+        let lines = row.get("billLineItems").and_then(Value::as_array).filter(|lines| !lines.is_empty());
+        let one = |line: &Value| json!({"amount": line.get("amount"), "quantity": line.get("quantity"), "price": line.get("unitPrice"), "description": line.get("description")});
+        let lines =
+            lines.map_or_else(|| vec![json!({"amount": row.get("amount")})], |lines| lines.iter().map(one).collect());
+        new.insert("billLineItems".to_owned(), Value::Array(lines));
+    }
+    books.adopt(shelf, new, &text(&row["id"]), now)
 }
 
 fn put(row: &mut Row, to: &str, value: Option<&Value>) {

@@ -9,7 +9,7 @@ use crate::time;
 use crate::wire::{Call, Reply, Row, merge, without_nulls};
 
 /// What an operation does to a shelf of rows.
-enum Deed {
+enum Verb {
     List,
     Create,
     Get,
@@ -53,8 +53,8 @@ impl Bill {
             "createBulkBills" => self.create_bulk(call, &who, Shelf::Bills),
             "createBulkPayment" => self.create_bulk_payment(call, &who),
             "getPaymentOptions" => self.payment_options(call, &who),
-            op => match deed(op) {
-                Some((deed, shelf)) => self.deed(call, &who, &deed, shelf),
+            op => match verb(op) {
+                Some((verb, shelf)) => self.perform(call, &who, &verb, shelf),
                 None => self.of_organization(call, &who),
             },
         }
@@ -80,14 +80,12 @@ impl Bill {
         Ok(Reply::done(201, &if shelf == Shelf::Vendors { json!({"results": rows}) } else { json!(rows) }))
     }
 
-    fn deed(&mut self, call: &Call, who: &Who, deed: &Deed, shelf: Shelf) -> Result<Reply, Refusal> {
+    fn perform(&mut self, call: &Call, who: &Who, verb: &Verb, shelf: Shelf) -> Result<Reply, Refusal> {
         let now = call.now;
         let books = self.books(&who.organization)?;
-        match deed {
-            Deed::List => {
-                Ok(Reply::done(200, &lists::accounts(call, books.table(shelf), shelf.filters(), shelf.sorts())?))
-            }
-            Deed::Create => {
+        match verb {
+            Verb::List => Ok(Reply::done(200, &lists::accounts(call, books.table(shelf))?)),
+            Verb::Create => {
                 let given = body(call)?;
                 let problems = shelf.problems(&given);
                 if !problems.is_empty() {
@@ -96,11 +94,11 @@ impl Bill {
                 let row = books.create(shelf, given, now)?;
                 Ok(Reply::done(201, &Value::Object(row)))
             }
-            Deed::Get => {
+            Verb::Get => {
                 let row = books.table(shelf).get(call.id()).ok_or_else(|| Refusal::unknown(shelf.name()))?;
                 Ok(Reply::done(200, &Value::Object(row.clone())))
             }
-            Deed::Update => {
+            Verb::Update => {
                 let mut change = body(call)?;
                 // Bank data cannot be patched, only deleted and made anew (BILL's pages, since 2024-09-03).
                 if let Some(paid) = change.get_mut("paymentInformation").and_then(Value::as_object_mut) {
@@ -123,7 +121,7 @@ impl Bill {
                 Ok(Reply::done(200, &Value::Object(row.clone())))
             }
             // Repeatable without an error (observed by integrators).
-            Deed::Archive(archived) => {
+            Verb::Archive(archived) => {
                 let id = call.id();
                 let row = books.table_mut(shelf).get_mut(id).ok_or_else(|| Refusal::unknown(shelf.name()))?;
                 if row.get("archived") != Some(&Value::Bool(*archived)) {
@@ -136,26 +134,26 @@ impl Bill {
     }
 }
 
-fn deed(op: &str) -> Option<(Deed, Shelf)> {
+fn verb(op: &str) -> Option<(Verb, Shelf)> {
     Some(match op {
-        "listVendors" => (Deed::List, Shelf::Vendors),
-        "createVendor" => (Deed::Create, Shelf::Vendors),
-        "getVendor" => (Deed::Get, Shelf::Vendors),
-        "updateVendor" => (Deed::Update, Shelf::Vendors),
-        "archiveVendor" => (Deed::Archive(true), Shelf::Vendors),
-        "restoreVendor" => (Deed::Archive(false), Shelf::Vendors),
-        "listBills" => (Deed::List, Shelf::Bills),
-        "createBill" => (Deed::Create, Shelf::Bills),
-        "getBill" => (Deed::Get, Shelf::Bills),
-        "listCustomers" => (Deed::List, Shelf::Customers),
-        "createCustomer" => (Deed::Create, Shelf::Customers),
-        "getCustomer" => (Deed::Get, Shelf::Customers),
-        "listInvoices" => (Deed::List, Shelf::Invoices),
-        "createInvoice" => (Deed::Create, Shelf::Invoices),
-        "getInvoice" => (Deed::Get, Shelf::Invoices),
-        "listPayments" => (Deed::List, Shelf::Payments),
-        "getPayment" => (Deed::Get, Shelf::Payments),
-        "listBankAccounts" => (Deed::List, Shelf::BankAccounts),
+        "listVendors" => (Verb::List, Shelf::Vendors),
+        "createVendor" => (Verb::Create, Shelf::Vendors),
+        "getVendor" => (Verb::Get, Shelf::Vendors),
+        "updateVendor" => (Verb::Update, Shelf::Vendors),
+        "archiveVendor" => (Verb::Archive(true), Shelf::Vendors),
+        "restoreVendor" => (Verb::Archive(false), Shelf::Vendors),
+        "listBills" => (Verb::List, Shelf::Bills),
+        "createBill" => (Verb::Create, Shelf::Bills),
+        "getBill" => (Verb::Get, Shelf::Bills),
+        "listCustomers" => (Verb::List, Shelf::Customers),
+        "createCustomer" => (Verb::Create, Shelf::Customers),
+        "getCustomer" => (Verb::Get, Shelf::Customers),
+        "listInvoices" => (Verb::List, Shelf::Invoices),
+        "createInvoice" => (Verb::Create, Shelf::Invoices),
+        "getInvoice" => (Verb::Get, Shelf::Invoices),
+        "listPayments" => (Verb::List, Shelf::Payments),
+        "getPayment" => (Verb::Get, Shelf::Payments),
+        "listBankAccounts" => (Verb::List, Shelf::BankAccounts),
         _ => return None,
     })
 }

@@ -7,12 +7,15 @@ mod links;
 mod rows;
 mod shelf;
 
+use std::ops::Range;
+
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::collection::Table;
 use crate::spec::{Deed, Description, Manner, Operation, Problem, Schema, What};
 use crate::time::{DAY, Millis};
-use crate::wire::{Call, Row, text};
+use crate::wire::{Call, Reply, Row, text};
 
 pub(crate) use links::named;
 pub(crate) use rows::fresh_like;
@@ -27,6 +30,32 @@ pub(crate) enum Done {
     Answer(Value),
     /// Nothing is said.
     Silence,
+}
+
+impl Done {
+    /// The answer of an operation. A list's rows are for the vendor's module to cut into pages.
+    pub(crate) fn reply<E>(
+        self,
+        operation: &Operation,
+        listed: impl FnOnce(Vec<Row>) -> Result<Reply, E>,
+    ) -> Result<Reply, E> {
+        Ok(match self {
+            Self::Rows(rows) => listed(rows)?,
+            Self::Answer(answer) => match operation.file() {
+                Some(media) => {
+                    let body = Bytes::from(file(media));
+                    Reply { body, content_type: media.to_owned(), ..Reply::empty(operation.status) }
+                }
+                None => Reply::done(operation.status, &answer),
+            },
+            Self::Silence => Reply::empty(operation.status),
+        })
+    }
+}
+
+/// A file of next to nothing.
+fn file(media: &str) -> &'static str {
+    if media == "application/pdf" { "%PDF-1.4\n%%EOF\n" } else { "example\n" }
 }
 
 /// Why a call is refused, in no vendor's words.
@@ -53,11 +82,13 @@ pub(crate) struct Work<'a> {
     pub call: &'a Call,
     /// The body, or what stands in v2's `data`.
     pub given: Option<Value>,
+    /// The only rows of a list that are wanted, where their places in it say which.
+    pub window: Option<Range<usize>>,
     pub shelves: &'a mut dyn Shelves,
 }
 
 /// How long an idempotent key keeps its answer (the description of the webhooks).
-const KEPT: Millis = DAY;
+const IDEMPOTENT_FOR: Millis = DAY;
 
 impl Work<'_> {
     /// Checks the call and carries it out; once for an idempotent key, and `true` where it had been carried out before.
@@ -73,7 +104,7 @@ impl Work<'_> {
         let (key, now) = (format!("{} {key}", self.operation.id), self.call.now);
         let print = (self.call.path.clone(), self.call.body.clone());
         let kept = &mut self.shelves.store().answers;
-        kept.retain(|_, (at, ..)| now - *at < KEPT);
+        kept.retain(|_, (at, ..)| now - *at < IDEMPOTENT_FOR);
         if let Some((_, first, done)) = kept.get(&key) {
             return if *first == print { Ok((done.clone(), true)) } else { Err(Wrong::Reused) };
         }
@@ -177,7 +208,9 @@ impl Work<'_> {
     }
 
     fn list(&mut self, template: &str, key: &str) -> Result<Done, Wrong> {
-        let rows = self.table(template, key).rows.clone();
+        let window = self.window.clone().unwrap_or(0..usize::MAX);
+        let rows = &self.table(template, key).rows;
+        let rows = rows[window.start.min(rows.len())..window.end.min(rows.len())].to_vec();
         let Some((schema, examples)) = self.description.row(self.operation) else { return Ok(self.example()) };
         let spare = examples.first();
         let seen = rows.into_iter().filter(|row| self.shelves.sees(row));

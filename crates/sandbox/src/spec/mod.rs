@@ -4,6 +4,7 @@
 mod deed;
 mod operation;
 mod schema;
+mod search;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -119,8 +120,7 @@ impl Routes {
             .get_or_init(|| {
                 let (mut all, mut descriptions) = (Vec::new(), Vec::new());
                 for api in Api::ALL {
-                    let document = document(api.description()).map_err(|e| format!("{}: {e}", api.name()))?;
-                    let description = Description::read(api, document);
+                    let description = read(api, api.description())?;
                     all.extend(description.operations.iter().map(|operation| Route {
                         api,
                         op: operation.id.clone(),
@@ -168,10 +168,21 @@ impl Routes {
     }
 
     /// Every operation as (api, id).
-    #[cfg(test)]
     pub(crate) fn operations(&self) -> impl Iterator<Item = (Api, &str)> {
         self.all.iter().map(|route| (route.api, route.op.as_str()))
     }
+}
+
+/// A description of an API. One without operations is none: what git writes in place of a link on Windows, one line with the path
+/// of the file that was meant, is good YAML.
+fn read(api: Api, text: &str) -> Result<Description, String> {
+    let named = |why: &str| format!("the description of {}: {why}", api.name());
+    let description = Description::read(api, document(text).map_err(|why| named(&why))?);
+    if description.operations.is_empty() {
+        let start: String = text.chars().take(60).collect();
+        return Err(named(&format!("has no operations; it begins with {start:?}")));
+    }
+    Ok(description)
 }
 
 /// A YAML document as JSON.
@@ -230,6 +241,16 @@ fn fit(pieces: &[Piece], path: &[&str]) -> Option<BTreeMap<String, String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_that_became_a_line_of_text_is_no_description() {
+        for text in ["../../../specs/bill-v2.yaml", "", "openapi: 3.0.3\npaths: {}\n", "a: [b"] {
+            let why = read(Api::BillV2, text).unwrap_err();
+            assert!(why.starts_with("the description of bill-v2: "), "{why}");
+        }
+        let why = read(Api::BillV2, "../../../specs/bill-v2.yaml").unwrap_err();
+        assert!(why.ends_with("has no operations; it begins with \"../../../specs/bill-v2.yaml\""), "{why}");
+    }
 
     #[test]
     fn every_description_is_read_and_paths_are_found() {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::deed::{self, Deed};
 use super::schema::Schema;
+use super::search::Search;
 use super::{Api, Piece, piece};
 
 /// A description: its operations, and the rules that stand above them.
@@ -44,6 +45,7 @@ pub(crate) struct Operation {
     pub status: u16,
     pub answer: Option<Answer>,
     pub paging: Option<Paging>,
+    pub search: Option<Search>,
     pub role: Option<String>,
     pub trust: bool,
     /// Whether it is served to anybody.
@@ -235,6 +237,7 @@ fn read(document: &Value, id: &str, method: &str, path: &str, item: &Value, oper
             items: paging["items"].as_str().unwrap_or_default().to_owned(),
             most: paging["most"].as_u64().and_then(|most| usize::try_from(most).ok()),
         }),
+        search: operation.get("x-search").map(Search::read),
         role: operation.get("x-role").and_then(Value::as_str).map(str::to_owned),
         trust: operation.get("x-trust") == Some(&Value::Bool(true)),
         open: operation.get("security").and_then(Value::as_array).is_some_and(Vec::is_empty),
