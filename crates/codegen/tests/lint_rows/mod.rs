@@ -33,6 +33,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("    summary: API token\n", "    summary: API token\n    session: /a\n", "session: /a", "`session` but no `operation`"),
     // Answers.
     row("{at: /status, is: 0}", "{at: /status, is: [0]}", "at: /status", "`is` is a list"),
+    row("{at: /status, is: 0}", "{at: /status, is: true}", "at: /status", "`is` is true; write text or a number"),
+    row("{at: /status, is: 0}", "{at: /status, is: null}", "at: /status", "`is` is null"),
     row("{at: /status, is: 0}", "{at: /statuss, is: 0}", "statuss", "leads to nothing in any answer's schema"),
     row("code: /code", "code: /cod", "/cod", "leads to nothing in any answer's schema"),
     row("message: [/message, /text]", "message: /message", "message: /message", "no list with something in it"),
