@@ -96,6 +96,13 @@ pub(super) fn read(lint: &mut Lint<'_>, root: &Node<'_>, path: &str, operation: 
     params
 }
 
+/// The parameter of the query that has this name.
+pub(super) fn in_query<'a>(root: &Node<'a>, path: &str, operation: &Node<'a>, name: &str) -> Option<Node<'a>> {
+    let lists = [operation.get("parameters"), root.at(&["paths", path, "parameters"])];
+    let all = lists.into_iter().flatten().flat_map(|list| list.items()).filter_map(|place| resolve(&place));
+    all.into_iter().find(|param| param.text("name") == Some(name) && param.text("in") == Some("query"))
+}
+
 /// That the path and the parameters name the same.
 fn in_path(lint: &mut Lint<'_>, path: &str, operation: &Node<'_>, params: &[Param]) {
     let Some((names, _)) = template(path) else {
