@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Connection, Error, Pages, Read, RequestBuilderExt as _, Response, encode_path};
-use crate::table::{Answer, Body, Operation, PagingStyle, ParamPlace};
+use crate::table::{Answer, Body, Operation, PagingStyle, Param, ParamPlace};
 use crate::transport::classify::path_of;
 
 /// Arguments for one call.
@@ -97,6 +97,14 @@ impl Arguments {
         Ok(())
     }
 
+    /// Whether a parameter was given: one of a form by itself or in the body, which is the form; any other by itself alone.
+    fn has(&self, param: &Param) -> bool {
+        match param.place {
+            ParamPlace::Form => self.text_of(param.name).is_some(),
+            ParamPlace::Path | ParamPlace::Query | ParamPlace::Header => self.get(param.name).is_some(),
+        }
+    }
+
     /// A field of the form, whether it was given as a parameter or in the body.
     fn text_of(&self, field: &str) -> Option<String> {
         let in_body = || self.body.as_ref().and_then(|body| body.get(field)).map(text);
@@ -125,7 +133,13 @@ impl Connection {
         let mut form = Vec::new();
         for (name, value) in &arguments.params {
             match operation.params.iter().find(|param| param.name == name).map(|param| param.place) {
-                Some(ParamPlace::Path) => path = path.replace(&format!("{{{name}}}"), &encode_path(value)),
+                Some(ParamPlace::Path) => {
+                    let place = format!("{{{name}}}");
+                    if !path.contains(&place) {
+                        return Err(Error::config(format!("{} takes one {name}, and got two", operation.id)));
+                    }
+                    path = path.replace(&place, &encode_path(value));
+                }
                 Some(ParamPlace::Query) => query.push((name, value)),
                 Some(ParamPlace::Header) => headers.push((name, value)),
                 Some(ParamPlace::Form) => form.push((name.as_str(), value.clone())),
@@ -135,7 +149,7 @@ impl Connection {
         let missing: Vec<&str> = operation
             .params
             .iter()
-            .filter(|param| param.required && arguments.text_of(param.name).is_none())
+            .filter(|param| param.required && !arguments.has(param))
             .map(|param| param.name)
             .collect();
         if !missing.is_empty() {

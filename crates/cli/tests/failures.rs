@@ -32,6 +32,9 @@ fn usage() {
         (&["call", "bill", "listAccounts"], &["bezala has one"]),
         (&["call", "bill", "listVendors", "--way", "password"], &["console-token"]),
         (&["call", "bill", "getVendor"], &["vendorId"]),
+        // What is for the path is not taken from the body, and not twice.
+        (&["call", "bill", "updateVendor", "--body", r#"{"vendorId":"x","name":"N"}"#], &["updateVendor", "vendorId"]),
+        (&["call", "bill", "getVendor", "--param", "vendorId=a", "--param", "vendorId=b"], &["one vendorId"]),
         (&["call", "bill", "listVendors", "--param", "nope=1"], &["nope", "filters"]),
         (&["call", "bill", "createVendor", "--body", "{"], &["not JSON"]),
         (&["call", "bill-v2", "listVendors", "--param", "nope=1"], &["nope", "data"]),
