@@ -10,7 +10,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Connection, Error, Pages, Read, RequestBuilderExt as _, Response, encode_path};
+use super::{Connection, Contents, Error, Pages, Read, RequestBuilderExt as _, Response, encode_path};
 use crate::table::{Answer, Body, Operation, PagingStyle, Param, ParamPlace};
 use crate::transport::classify::path_of;
 
@@ -27,13 +27,15 @@ pub struct Arguments {
     params: Vec<(String, String)>,
     body: Option<Value>,
     text: Option<String>,
+    contents: Option<Contents>,
 }
 
 impl fmt::Debug for Arguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The names alone: what goes into a sign-in's body is a secret.
         let names = self.params.iter().map(|(name, _)| name.as_str());
-        f.debug_set().entries(names.chain(self.body.iter().map(|_| "a body"))).finish()
+        let body = self.body.iter().map(|_| "a body").chain(self.contents.iter().map(|_| "a file"));
+        f.debug_set().entries(names.chain(body)).finish()
     }
 }
 
@@ -63,6 +65,13 @@ impl Arguments {
         })?;
         (self.body, self.text) = (Some(body), Some(text));
         Ok(self)
+    }
+
+    /// Sets the body to a file, for an operation that takes one as it is.
+    #[must_use]
+    pub fn contents(mut self, contents: impl Into<Contents>) -> Self {
+        self.contents = Some(contents.into());
+        self
     }
 
     /// The first parameter of this name.
@@ -169,7 +178,18 @@ impl Connection {
         if !matches!(operation.answer, Answer::Bytes) {
             request = request.header(http::header::ACCEPT, "application/json");
         }
+        if operation.body != Body::Binary && arguments.contents.is_some() {
+            return Err(Error::config(format!("{} takes no file as its body", operation.id)));
+        }
         match (operation.body, &arguments.body) {
+            (Body::Binary, None) => {
+                let contents = arguments.contents.as_ref();
+                let contents = contents.ok_or_else(|| Error::config(format!("{} needs a file", operation.id)))?;
+                request = request.header(CONTENT_TYPE, "application/octet-stream").body(contents.body()?);
+            }
+            (Body::Binary, Some(_)) => {
+                return Err(Error::config(format!("{} takes a file, and no JSON", operation.id)));
+            }
             (Body::Json, Some(body)) => {
                 request = match &arguments.text {
                     Some(text) => request.header(CONTENT_TYPE, "application/json").body(text.clone()),
@@ -188,7 +208,7 @@ impl Connection {
             (Body::None, Some(_)) => {
                 return Err(Error::config(format!("{} takes no body", operation.id)));
             }
-            (Body::Multipart | Body::Binary, _) => {
+            (Body::Multipart, _) => {
                 return Err(Error::config(format!("{} takes a file: use its method in the library", operation.id)));
             }
             (Body::Json, None) => return Err(Error::config(format!("{} needs a body", operation.id))),

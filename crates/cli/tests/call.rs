@@ -129,6 +129,27 @@ fn a_file_is_uploaded() {
 }
 
 #[test]
+fn a_file_is_the_body() {
+    let vendors = Vendors::start();
+    let vendor =
+        vendors.run(&["call", "bill", "createVendor", "--body", r#"{"name": "Example", "address": {"line1": "1"}}"#]);
+    let id = format!("vendorId={}", vendor.json()["id"].as_str().unwrap());
+    let file = std::env::temp_dir().join(format!("ledgerkey-contract-{}.pdf", std::process::id()));
+    // No text: it is sent as it is.
+    std::fs::write(&file, b"%PDF-1.4 \xff\x00").unwrap();
+    let body = format!("@{}", file.display());
+    let call = ["call", "bill", "createVendorAttachment", "--param", &id, "--param", "name=contract.pdf"];
+    let run = vendors.run(&[&call[..], &["--body", &body, "--strict"]].concat());
+    assert!(run.json()["id"].is_string(), "{run:?}");
+    let sent = vendors.run_with_input(&[&call[..], &["--body", "@-", "--strict"]].concat(), "%PDF-1.4 example");
+    assert!(sent.json()["id"].is_string(), "{sent:?}");
+    vendors.run(&call).failed(2, &["createVendorAttachment needs a file"]);
+    vendors.run(&[&call[..], &["--body", "{}"]].concat()).failed(2, &["@FILE"]);
+    vendors.run(&["call", "bill", "createVendor", "--body", &body]).failed(2, &["not UTF-8"]);
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
 fn drift_from_the_spec_is_told() {
     let vendors = Vendors::start();
     let sent = r#"{"results": [{"id": "1", "name": 7}]}"#;
