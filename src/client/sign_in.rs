@@ -62,7 +62,7 @@ impl OneCall {
     async fn call(&self) -> Result<Grant, Error> {
         let operation = self.operation(self.way.operation)?;
         let arguments = Arguments::default().body((self.body)()?);
-        let response = self.connection.answer(operation, &arguments).await.map_err(|error| self.rejected(error))?;
+        let response = self.connection.answer(operation, &arguments).await.map_err(|error| rejected(self.way, error))?;
         let absent = |path: &str, detail: &str| Error::Decode {
             operation: operation.id,
             path: path_of(path),
@@ -71,7 +71,7 @@ impl OneCall {
         let answer: Value = response.decode()?;
         let session = answer.pointer(self.way.session).and_then(Value::as_str).filter(|session| !session.is_empty());
         let Some(session) = session else {
-            let refused = response.refusal_inside().map(|error| self.rejected(error));
+            let refused = response.refusal_inside().map(|error| rejected(self.way, error));
             return Err(refused.unwrap_or_else(|| absent(self.way.session, "the answer carries no session")));
         };
         let mut grant = self
@@ -92,16 +92,16 @@ impl OneCall {
         let presents = self.presents.iter().cloned().chain([(*given, session)]);
         Ok(Grant::new(presents)?.given(given))
     }
+}
 
-    /// A refusal of the call that signs in is one of the credentials, wherever the vendor says why; BILL's v2 says so inside a 200. Without a
-    /// word it has to be a status that means the credentials: a redirect, a wrong path or a fault of the server does not.
-    fn rejected(&self, error: Error) -> Error {
-        match error {
-            Error::Vendor { refusal, .. } if is_of_credentials(&refusal) => {
-                Error::SignInRejected { way: self.way.name, refusal }
-            }
-            other => other,
+/// What a failure of the call that signs in by this way means. A refusal is one of the credentials, wherever the vendor says why; BILL's v2 says
+/// so inside a 200. Without a word it has to be a status that means the credentials: a redirect, a wrong path or a fault of the server does not.
+pub fn rejected(way: &'static Way, error: Error) -> Error {
+    match error {
+        Error::Vendor { refusal, .. } if is_of_credentials(&refusal) => {
+            Error::SignInRejected { way: way.name, refusal }
         }
+        other => other,
     }
 }
 

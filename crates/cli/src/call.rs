@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ledgerkey::client::dynamic::Arguments;
-use ledgerkey::client::{Connection, Settings};
+use ledgerkey::client::{Connection, Settings, sign_in};
 use ledgerkey::table::{self, Answer, Api, Operation};
 use ledgerkey::{Error, Secret};
 use ledgerkey_cli::access;
@@ -194,13 +194,9 @@ fn print(operation: &Operation, answer: &[u8]) -> Result<bool, Failure> {
 /// A refusal of a sign-in that is called by hand is one of the credentials, as it is within a session.
 fn rejected(operation: &Operation, error: Error) -> Error {
     let way = operation.facts.ways.iter().find(|way| way.operation == Some(operation.id));
-    match (error, way) {
-        (Error::Vendor { refusal, .. }, Some(way))
-            if operation.security.is_empty() && !matches!(refusal.status, 300..400 | 500..) =>
-        {
-            Error::SignInRejected { way: way.name, refusal }
-        }
-        (other, _) => other,
+    match way.filter(|_| operation.security.is_empty()) {
+        Some(way) => sign_in::rejected(way, error),
+        None => error,
     }
 }
 

@@ -122,7 +122,10 @@ fn the_network_fails() {
     // An address without its path is no wrong password.
     let elsewhere = Vendors::start();
     let without_path = elsewhere.sandbox.url().to_owned();
-    elsewhere.with("LEDGERKEY_BILL_URL", &without_path).run(&LIST).failed(4, &["404", "LEDGERKEY_BILL_URL"]);
+    let elsewhere = elsewhere.with("LEDGERKEY_BILL_URL", &without_path);
+    for arguments in [&LIST[..], &["call", "bill", "login", "--body", "{}"]] {
+        elsewhere.run(arguments).failed(4, &["404", "no vendor is served at this address", "LEDGERKEY_BILL_URL"]);
+    }
 
     let vendors = Vendors::start();
     vendors.sandbox.order(Fault::drop("createVendor", Moment::After));
