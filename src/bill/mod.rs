@@ -163,16 +163,16 @@ impl Bill {
     /// are at `/connect-events` beside the first.
     ///
     /// # Errors
-    /// `config` if an address is not an https URL (or http to loopback).
+    /// `config`, with which of the two it is, if an address is not an https URL (or http to loopback).
     pub fn at(v3: &str, v2: &str, settings: Settings) -> Result<Self, Error> {
         // The specs' paths begin with the version.
         let v3_address = without(v3, "/v3");
-        let v3 = Wire::new(v3_address, settings)?;
+        let v3 = Wire::new(v3_address, settings).map_err(|error| of("v3", error))?;
         #[cfg(not(feature = "bill-v2"))]
         let _ = v2;
         Ok(Self {
             #[cfg(feature = "bill-v2")]
-            v2: Arc::new(v3.beside(without(v2, "/v2"))?),
+            v2: Arc::new(v3.beside(without(v2, "/v2")).map_err(|error| of("v2", error))?),
             // Source of the path: developer.bill.com/docs/environmental-differences.
             #[cfg(feature = "bill-events")]
             events: Arc::new(v3.beside(&format!("{}/connect-events", without(v3_address, "/connect")))?),
@@ -225,6 +225,14 @@ impl Bill {
     {
         let bill = self.clone();
         Organizations::new(move |id| bill.session(credential(id)))
+    }
+}
+
+/// Says of an error in an address which of them it is.
+fn of(version: &str, error: Error) -> Error {
+    match error {
+        Error::Config(words) => Error::config(format!("the {version} address: {words}")),
+        other => other,
     }
 }
 

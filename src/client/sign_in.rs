@@ -62,7 +62,8 @@ impl OneCall {
     async fn call(&self) -> Result<Grant, Error> {
         let operation = self.operation(self.way.operation)?;
         let arguments = Arguments::default().body((self.body)()?);
-        let response = self.connection.answer(operation, &arguments).await.map_err(|error| rejected(self.way, error))?;
+        let response =
+            self.connection.answer(operation, &arguments).await.map_err(|error| rejected(self.way, error))?;
         let absent = |path: &str, detail: &str| Error::Decode {
             operation: operation.id,
             path: path_of(path),
