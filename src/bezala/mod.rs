@@ -30,8 +30,9 @@ pub use self::company::InCompany;
 use self::company::{AnyCompany, Guard};
 pub use self::credentials::{Credential, Google, Microsoft, Okta, Password};
 use self::users::Users;
-use crate::client::{Connection, Settings, Wire};
+use crate::client::{Account, Connection, Settings, Wire};
 use crate::error::Error;
+use crate::secret::Secret;
 use crate::session::Session;
 
 /// The API, generated from its spec.
@@ -79,6 +80,12 @@ impl Bezala {
         let address = address.trim().trim_end_matches('/');
         let address = address.strip_suffix("/api").unwrap_or(address);
         Ok(Self { wire: Arc::new(Wire::new(address, settings)?), users: Arc::default() })
+    }
+
+    /// A connection without a session, for calls that need none; `secrets` are what Bezala may quote in a refusal.
+    #[doc(hidden)]
+    pub fn bare(&self, secrets: Vec<Secret>) -> Connection {
+        Connection::new(self.wire.clone(), &api::API, &Account::default(), secrets)
     }
 
     /// Opens what a user may do. Nothing is sent yet: the first call signs in.

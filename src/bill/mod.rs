@@ -52,10 +52,10 @@ pub use self::partner_key::{Partner, PartnerKey};
 use self::private::SignInCall;
 #[cfg(feature = "bill-spend")]
 pub use self::spend_token::{Spend, SpendToken};
-#[cfg(feature = "bill-events")]
-use crate::client::Connection;
-use crate::client::{Settings, Wire};
+use crate::client::{Account, Connection, Settings, Wire};
 use crate::error::Error;
+use crate::secret::Secret;
+use crate::table::Api;
 
 /// Includes what the spec of this name was generated into.
 macro_rules! generated {
@@ -178,6 +178,19 @@ impl Bill {
             events: Arc::new(v3.beside(&format!("{}/connect-events", without(v3_address, "/connect")))?),
             v3: Arc::new(v3),
         })
+    }
+
+    /// A connection without a session to one of BILL's APIs, for calls that need none; `secrets` are what BILL may quote in a refusal.
+    #[doc(hidden)]
+    pub fn bare(&self, api: &'static Api, secrets: Vec<Secret>) -> Connection {
+        let wire = match api.name {
+            #[cfg(feature = "bill-v2")]
+            "bill-v2" => &self.v2,
+            #[cfg(feature = "bill-events")]
+            "bill-events" => &self.events,
+            _ => &self.v3,
+        };
+        Connection::new(wire.clone(), api, &Account::default(), secrets)
     }
 
     /// Opens what a credential leads to. Nothing is sent yet: the first call signs in.

@@ -96,8 +96,7 @@ pub fn open(api: &str, way: &str, look_up: Lookup<'_>, settings: Settings) -> Re
 /// # Errors
 /// As [`open`].
 pub fn bezala_access(way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<bezala::Access, Error> {
-    let address = look_up("LEDGERKEY_BEZALA_URL").unwrap_or_else(|| bezala::PRODUCTION.to_owned());
-    let bezala = Bezala::at(&address, settings).map_err(|error| under("LEDGERKEY_BEZALA_URL", error))?;
+    let bezala = bezala(look_up, settings)?;
     let get = |name: &str| required(look_up, name);
     let email = get("BEZALA_EMAIL")?;
     match way {
@@ -114,10 +113,7 @@ pub fn bezala_access(way: &str, look_up: Lookup<'_>, settings: Settings) -> Resu
 }
 
 fn open_bill(api: &str, way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<Door, Error> {
-    let v3 = look_up("LEDGERKEY_BILL_URL").unwrap_or_else(|| bill::SANDBOX_V3.to_owned());
-    let v2 = look_up("LEDGERKEY_BILL_V2_URL").unwrap_or_else(|| bill::SANDBOX_V2.to_owned());
-    let bill =
-        Bill::at(&v3, &v2, settings).map_err(|error| under("LEDGERKEY_BILL_URL or LEDGERKEY_BILL_V2_URL", error))?;
+    let bill = bill(look_up, settings)?;
     let get = |name: &str| required(look_up, name);
     let secret = |name: &str| get(name).map(Secret::from);
     match way {
@@ -164,8 +160,21 @@ fn partner(bill: &Bill, look_up: Lookup<'_>) -> Result<bill::Partner, Error> {
     })
 }
 
+/// Bezala at the address that is looked up.
+pub(crate) fn bezala(look_up: Lookup<'_>, settings: Settings) -> Result<Bezala, Error> {
+    let address = look_up("LEDGERKEY_BEZALA_URL").unwrap_or_else(|| bezala::PRODUCTION.to_owned());
+    Bezala::at(&address, settings).map_err(|error| under("LEDGERKEY_BEZALA_URL", error))
+}
+
+/// BILL at the addresses that are looked up.
+pub(crate) fn bill(look_up: Lookup<'_>, settings: Settings) -> Result<Bill, Error> {
+    let v3 = look_up("LEDGERKEY_BILL_URL").unwrap_or_else(|| bill::SANDBOX_V3.to_owned());
+    let v2 = look_up("LEDGERKEY_BILL_V2_URL").unwrap_or_else(|| bill::SANDBOX_V2.to_owned());
+    Bill::at(&v3, &v2, settings).map_err(|error| under("LEDGERKEY_BILL_URL or LEDGERKEY_BILL_V2_URL", error))
+}
+
 /// Says of an error in an address where the address came from.
-pub(crate) fn under(variable: &str, error: Error) -> Error {
+fn under(variable: &str, error: Error) -> Error {
     match error {
         Error::Config(words) => Error::Config(format!("{variable}: {words}")),
         other => other,
