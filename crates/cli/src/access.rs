@@ -28,7 +28,7 @@ pub fn api(name: &str) -> Result<&'static Api, Error> {
     })
 }
 
-/// The ways to sign in that lead to an API, the default first: its own, and for BILL's v3 also the one through a partner. BILL's webhooks have
+/// The ways to sign in that lead to an API, the default first: its own, and for an organization's also the one through a partner. BILL's webhooks have
 /// no sign-in of their own: every session of BILL's leads there.
 pub fn ways(api: &'static Api) -> Vec<&'static Way> {
     let own = |api: &'static Api| api.ways.iter().filter(|way| reaches(api, way));
@@ -38,7 +38,7 @@ pub fn ways(api: &'static Api) -> Vec<&'static Way> {
         ways.extend(own(&bill::partner::API));
     }
     ways.extend(own(api));
-    if [bill::api::API.name, bill::events::API.name].contains(&api.name) {
+    if [bill::api::API.name, bill::v2::API.name, bill::events::API.name].contains(&api.name) {
         ways.extend(bill::partner::API.way(PARTNER_USER));
     }
     ways
