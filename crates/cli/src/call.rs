@@ -138,7 +138,10 @@ fn open(
         return Ok((access::open_bare(api, &look_up, settings, secrets)?, None));
     }
     let opened = access::open(api.name, call.way.as_deref(), &look_up, settings)?;
-    Ok((opened.connection, Some(opened.door)))
+    // The switch of the company says itself to which; any other call runs in the one that the environment names.
+    let is_switch = api.company.as_ref().is_some_and(|company| company.switch == operation.id);
+    let connection = if is_switch { opened.door.connection(api.name)? } else { opened.connection };
+    Ok((connection, Some(opened.door)))
 }
 
 /// Every text of a call that carries its credentials itself: none of them is to come back in a refusal.

@@ -103,6 +103,25 @@ fn calls_that_need_no_session_take_no_credentials() {
 }
 
 #[test]
+fn the_company_is_switched_by_hand_whichever_the_environment_names() {
+    let vendors = Vendors::start();
+    let (named, other) = (vendors.env["BEZALA_COMPANY_ID"].clone(), vendors.env["BEZALA_OTHER_COMPANY_ID"].clone());
+    let token = vendors.run(&["call", "bezala", "createToken", "--body", &bezala_credentials(&vendors)]).json();
+    let (id, company) = (format!("id={}", token["user_id"]), format!("company_id={other}"));
+    let run = vendors.run(&["call", "bezala", "changeCompany", "--param", &id, "--param", &company]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:?}");
+    // Any other call runs in the company that is named, and switches back for it.
+    assert_eq!(vendors.run(&["call", "bezala", "getCompany"]).json()["id"].to_string(), named);
+    vendors.run(&["call", "bezala", "changeCompany", "--param", &id, "--param", &company]);
+    let vendors = vendors.without("BEZALA_COMPANY_ID");
+    assert_eq!(vendors.run(&["call", "bezala", "getCompany"]).json()["id"].to_string(), other);
+}
+
+fn bezala_credentials(vendors: &Vendors) -> String {
+    serde_json::json!({"email": vendors.env["BEZALA_EMAIL"], "password": vendors.env["BEZALA_PASSWORD"]}).to_string()
+}
+
+#[test]
 fn signing_in_by_hand() {
     let vendors = Vendors::start();
     let body = |password: &str| {
