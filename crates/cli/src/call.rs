@@ -17,11 +17,12 @@ use crate::failure::{Failure, INTERRUPTED, MISFIT};
 use crate::{drift, operations, output, store, upload};
 
 pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
-    let api = access::api(&call.api)?;
-    let operation = operations::find(api, &call.operation)?;
+    // Before what would repeat the other arguments: one of them may be the value.
     if call.params.iter().any(|(name, _)| name.is_empty()) {
         return Err(Failure::config("--param must be NAME=VALUE; see --help"));
     }
+    let api = access::api(&call.api)?;
+    let operation = operations::find(api, &call.operation)?;
     let body = call.body.as_deref().map(|body| Body::read(body, operation)).transpose()?;
     // After what needs no store: a misspelt operation is told at once, whether or not the store can be reached.
     let place = store::from_environment()?;
