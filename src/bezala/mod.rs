@@ -35,19 +35,11 @@ use crate::error::Error;
 use crate::secret::Secret;
 use crate::session::Session;
 
-/// The API, generated from its spec.
-#[allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::all,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "generated"
-)]
-pub mod api {
-    include!(concat!(env!("OUT_DIR"), "/bezala.rs"));
-}
+generated!(
+    /// The API, generated from its spec.
+    api,
+    "bezala.rs"
+);
 
 /// The address of Bezala. No other environment is documented; a free company is the vendor's advice for testing.
 pub const PRODUCTION: &str = "https://app.bezala.com";

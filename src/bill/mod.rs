@@ -57,44 +57,33 @@ use crate::error::Error;
 use crate::secret::Secret;
 use crate::table::Api;
 
-/// Includes what the spec of this name was generated into.
-macro_rules! generated {
-    ($(#[$doc:meta])* $feature:literal, $module:ident, $file:literal) => {
-        $(#[$doc])*
-        #[cfg(feature = $feature)]
-        #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "generated")]
-        pub mod $module {
-            include!(concat!(env!("OUT_DIR"), "/", $file));
-        }
-    };
-}
 generated!(
     /// The v3 API: AP/AR, sessions and MFA.
-    "bill-v3",
+    #[cfg(feature = "bill-v3")]
     api,
     "bill.rs"
 );
 generated!(
     /// The v2 API.
-    "bill-v2",
+    #[cfg(feature = "bill-v2")]
     v2,
     "bill-v2.rs"
 );
 generated!(
     /// The Spend & Expense API.
-    "bill-spend",
+    #[cfg(feature = "bill-spend")]
     spend,
     "bill-spend.rs"
 );
 generated!(
     /// The partner API.
-    "bill-partner",
+    #[cfg(feature = "bill-partner")]
     partner,
     "bill-partner.rs"
 );
 generated!(
     /// The webhooks API: which events are told to whom. What a receiver does with them is in [`webhook`].
-    "bill-events",
+    #[cfg(feature = "bill-events")]
     events,
     "bill-events.rs"
 );

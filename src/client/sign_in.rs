@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::dynamic::Arguments;
@@ -187,6 +188,11 @@ impl SignIn for NoRenewal {
     fn sign_out(&self, _: Grant) -> Pending<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
     }
+}
+
+/// The body of a sign-in.
+pub(crate) fn json<T: Serialize>(body: &T) -> Result<Value, Error> {
+    serde_json::to_value(body).map_err(|_| Error::config("the sign-in's body cannot be written"))
 }
 
 /// Refuses a credential that cannot be one, by its name and before anything is sent.
