@@ -52,18 +52,31 @@ def copy_of(api, fields=None, made_up=False):
     return spec
 
 
-def spell_out_nullable(node):
+# What is no part of a description, but a value that somebody wrote.
+DATA = ("example", "examples", "default", "enum")
+# The maps whose keys are the author's own.
+NAMED = ("properties", "headers", "schemas", "parameters")
+
+
+def objects(node, named=False):
+    """Every object of a description, those within one first; not those within its data."""
     if isinstance(node, list):
         for item in node:
-            spell_out_nullable(item)
-    if not isinstance(node, dict):
-        return
-    for value in node.values():
-        spell_out_nullable(value)
-    if node.get("nullable") is True and "type" not in node and "allOf" in node:
-        del node["nullable"]
-        # The specs have one `$ref` there; the generator takes no other.
-        node["anyOf"] = [*node.pop("allOf"), {"type": "string", "nullable": True, "enum": [None]}]
+            yield from objects(item)
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if named or key not in DATA:
+                yield from objects(value, named=not named and key in NAMED)
+        if not named:
+            yield node
+
+
+def spell_out_nullable(spec):
+    for node in objects(spec):
+        if node.get("nullable") is True and "type" not in node and "allOf" in node:
+            del node["nullable"]
+            # The specs have one `$ref` there; the generator takes no other.
+            node["anyOf"] = [*node.pop("allOf"), {"type": "string", "nullable": True, "enum": [None]}]
 
 
 # The formats of this project that no tool knows, as patterns.
@@ -85,18 +98,12 @@ FORMATS = {
 }
 
 
-def spell_out_formats(node):
-    if isinstance(node, list):
-        for item in node:
-            spell_out_formats(item)
-    if not isinstance(node, dict):
-        return
-    for value in node.values():
-        spell_out_formats(value)
-    if node.get("type") == "string" and node.get("format") in FORMATS:
-        node.setdefault("pattern", FORMATS[node.pop("format")])
-    if node.get("format") == "unix-time":
-        node.update(minimum=0, maximum=4_000_000_000)
+def spell_out_formats(spec):
+    for node in objects(spec):
+        if node.get("type") == "string" and node.get("format") in FORMATS:
+            node.setdefault("pattern", FORMATS[node.pop("format")])
+        if node.get("format") == "unix-time":
+            node.update(minimum=0, maximum=4_000_000_000)
 
 
 def allow_refusals(spec):
@@ -173,17 +180,10 @@ def operations(spec):
         yield from (value for value in item.values() if isinstance(value, dict) and "operationId" in value)
 
 
-def drop_extensions(node, named=False):
-    if isinstance(node, list):
-        for item in node:
-            drop_extensions(item)
-    if isinstance(node, dict):
-        for key in [key for key in node if key.startswith("x-") and not named]:
+def drop_extensions(spec):
+    for node in objects(spec):
+        for key in [key for key in node if key.startswith("x-")]:
             del node[key]
-        for key, value in node.items():
-            # The keys of these are the author's own; an example is left as it is.
-            if key not in ("example", "examples", "default", "enum"):
-                drop_extensions(value, named=not named and key in ("properties", "headers", "schemas", "parameters"))
 
 
 def write_copy(api, fields=None, made_up=False):

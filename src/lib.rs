@@ -11,6 +11,18 @@
 #[cfg(any(feature = "bezala", feature = "_bill"))]
 extern crate self as ledgerkey;
 
+/// A module of what a description was generated into.
+#[cfg(any(feature = "bezala", feature = "_bill"))]
+macro_rules! generated {
+    ($(#[$attribute:meta])* $module:ident, $file:literal) => {
+        $(#[$attribute])*
+        #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "generated")]
+        pub mod $module {
+            include!(concat!(env!("OUT_DIR"), "/", $file));
+        }
+    };
+}
+
 pub mod client;
 mod error;
 #[cfg(fuzzing)]

@@ -98,6 +98,18 @@ fn kind(outcome: Result<(), Error>) -> &'static str {
     outcome.map_or_else(|error| error.kind(), |()| "ok")
 }
 
+/// What a switch needs of the sign-in is missed under the name of the call that signed in.
+#[tokio::test]
+async fn a_sign_in_that_tells_no_user_is_named() {
+    let vendor = Vendor::start(|_| Reply::json(200, json!({"token": "example"}).to_string()));
+    let bezala = Bezala::at(&vendor.url(), Settings::default()).unwrap();
+    let google = bezala::Google { email: "a@b.invalid".into(), access_token: "example".into() };
+    let Err(Error::Decode { operation, path, .. }) = read(&bezala.session(google).unwrap().company(7)).await else {
+        panic!("without the user's id nothing is switched");
+    };
+    assert_eq!((operation, path.as_str()), ("createGoogleToken", "user_id"));
+}
+
 /// Somebody selects another company after the client has made sure of its own.
 #[tokio::test]
 async fn a_checked_read_gives_no_rows_of_another_company() {

@@ -19,8 +19,8 @@ fn file(directory: &TempDir) -> PathBuf {
     directory.path().join("sessions.json")
 }
 
-/// What a process of its own would open: nothing in it is shared but the file.
-fn process(sandbox: &Sandbox, file: &Path) -> Organization {
+/// What a process of its own would open, in this one: nothing in it is shared but the file. Real ones are in `crates/cli/tests/store.rs`.
+fn like_a_process(sandbox: &Sandbox, file: &Path) -> Organization {
     let mut settings = Settings::default();
     settings.clock = Arc::new(SandboxClock::new(sandbox.clock()));
     settings.store = Some(Arc::new(FileStore::new(file)));
@@ -55,7 +55,7 @@ async fn ten_processes_make_one_sign_in() {
     let directory = tempfile::tempdir().unwrap();
     // Ten processes know nothing of each other's calls: only a shared budget could keep them within the vendor's three at once.
     let sandbox = Sandbox::builder().concurrency_limit(false).start().unwrap();
-    let processes: Vec<_> = (0..10).map(|_| process(&sandbox, &file(&directory))).collect();
+    let processes: Vec<_> = (0..10).map(|_| like_a_process(&sandbox, &file(&directory))).collect();
     all_list(&processes).await;
     assert_eq!(sandbox.sign_ins(), 1);
     sandbox.revoke(Revoke::All);
@@ -72,7 +72,7 @@ async fn ten_processes_make_one_sign_in() {
 async fn use_by_one_process_keeps_the_session_for_another() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    let [one, two] = [process(&sandbox, &file(&directory)), process(&sandbox, &file(&directory))];
+    let [one, two] = [like_a_process(&sandbox, &file(&directory)), like_a_process(&sandbox, &file(&directory))];
     all_list(&[one.clone(), two.clone()]).await;
     for _ in 0..3 {
         sandbox.clock().advance(Duration::from_secs(20 * 60));
@@ -108,7 +108,7 @@ fn record(file: &Path) -> serde_json::Value {
 async fn what_is_kept_is_the_session_and_nothing_else_that_is_secret() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    list(&process(&sandbox, &file(&directory))).await.unwrap();
+    list(&like_a_process(&sandbox, &file(&directory))).await.unwrap();
     for entry in std::fs::read_dir(directory.path()).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         for name in ["BILL_PASSWORD", "BILL_DEV_KEY"] {
@@ -121,11 +121,11 @@ async fn what_is_kept_is_the_session_and_nothing_else_that_is_secret() {
 async fn a_sign_out_is_one_for_every_process() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    list(&process(&sandbox, &file(&directory))).await.unwrap();
-    let other = process(&sandbox, &file(&directory));
+    list(&like_a_process(&sandbox, &file(&directory))).await.unwrap();
+    let other = like_a_process(&sandbox, &file(&directory));
     list(&other).await.unwrap();
     other.sign_out().await.unwrap();
-    list(&process(&sandbox, &file(&directory))).await.unwrap();
+    list(&like_a_process(&sandbox, &file(&directory))).await.unwrap();
     assert_eq!((sandbox.sign_ins(), sandbox.served("logout")), (2, 1));
 }
 
@@ -162,15 +162,15 @@ async fn a_dead_session_out_of_the_file_is_not_taken_for_one_that_was_refused_fr
 async fn a_damaged_file_is_as_if_it_were_not_there() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    list(&process(&sandbox, &file(&directory))).await.unwrap();
+    list(&like_a_process(&sandbox, &file(&directory))).await.unwrap();
     let whole = std::fs::read(file(&directory)).unwrap();
     let foreign = String::from_utf8(whole.clone()).unwrap().replace("developer-key", "another-way").into_bytes();
     for (number, bytes) in
         [Vec::new(), b"{".to_vec(), whole[..whole.len() / 2].to_vec(), foreign].into_iter().enumerate()
     {
         std::fs::write(file(&directory), bytes).unwrap();
-        list(&process(&sandbox, &file(&directory))).await.unwrap();
-        list(&process(&sandbox, &file(&directory))).await.unwrap();
+        list(&like_a_process(&sandbox, &file(&directory))).await.unwrap();
+        list(&like_a_process(&sandbox, &file(&directory))).await.unwrap();
         assert_eq!(sandbox.sign_ins(), number as u64 + 2);
     }
 }
@@ -179,7 +179,7 @@ async fn a_damaged_file_is_as_if_it_were_not_there() {
 async fn a_file_that_must_not_be_used_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    list(&process(&sandbox, &file(&directory))).await.unwrap();
+    list(&like_a_process(&sandbox, &file(&directory))).await.unwrap();
     let text = std::fs::read_to_string(file(&directory)).unwrap();
 
     let newer = text.replacen("\"format\":1", "\"format\":99", 1);
@@ -203,7 +203,7 @@ async fn a_file_that_must_not_be_used_is_refused_and_left_alone() {
 }
 
 async fn refused(sandbox: &Sandbox, file: &Path, words: &str) {
-    let error = list(&process(sandbox, file)).await.unwrap_err();
+    let error = list(&like_a_process(sandbox, file)).await.unwrap_err();
     assert_eq!(error.kind(), "store");
     assert!(error.to_string().contains(words), "{error}");
 }
@@ -214,13 +214,13 @@ async fn when_nothing_can_be_written_the_session_is_used_all_the_same() {
     let sandbox = Sandbox::start().unwrap();
     // What would be moved into place cannot be made.
     std::fs::create_dir_all(directory.path().join(".sessions.json.new/x")).unwrap();
-    let organization = process(&sandbox, &file(&directory));
+    let organization = like_a_process(&sandbox, &file(&directory));
     list(&organization).await.unwrap();
     list(&organization).await.unwrap();
     assert_eq!(sandbox.sign_ins(), 1);
 
     // A place that is not there at all: one sign-in a minute at most, however often the session is lost.
-    let lost = process(&sandbox, &directory.path().join("nowhere/sessions.json"));
+    let lost = like_a_process(&sandbox, &directory.path().join("nowhere/sessions.json"));
     list(&lost).await.unwrap();
     assert_eq!(sandbox.sign_ins(), 2);
     sandbox.revoke(Revoke::All);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ledgerkey::bezala;
 use ledgerkey::bill::mfa::Remembered;
 use ledgerkey::bill::{self, Organization, api::types};
-use ledgerkey_sandbox::Sandbox;
+use ledgerkey_sandbox::{Fault, Revoke, Sandbox};
 use stage::Stage;
 
 /// What a payment needs, out of the sandbox's books.
@@ -75,6 +75,26 @@ async fn a_live_session_steps_up() {
     let unknown = Remembered { id: "unknown-example".into(), ..remembered };
     assert!(third.mfa().step_up(unknown).await.is_err());
     assert!(third.remembered().is_none(), "what the vendor refused is not presented at sign-in");
+}
+
+/// The session dies while BILL's answer is on its way, and another call makes the next one.
+#[tokio::test]
+async fn trust_of_a_session_that_ended_is_not_that_of_the_next() {
+    let stage = Stage::set(Sandbox::builder().real_clock());
+    let organization = stage.bill().session(stage.developer_key()).unwrap();
+    let challenge = organization.mfa().challenge().await.unwrap();
+    stage.sandbox.order(Fault::delay("validateMfaChallenge", Duration::from_secs(2)));
+    let (mfa, token) = (organization.mfa(), stage.token_on_the_phone());
+    let (validated, listed) = tokio::join!(mfa.validate(&challenge, token, None), async {
+        stage.until("validateMfaChallenge", 1).await;
+        stage.sandbox.revoke(Revoke::Bill);
+        organization.api().list_vendors().send().await
+    });
+    validated.unwrap();
+    listed.unwrap();
+    assert_eq!(stage.sandbox.sign_ins(), 2);
+    assert!(!organization.session().status().trusted);
+    assert_eq!(pay(&organization).await.unwrap_err().kind(), "mfa-required");
 }
 
 #[tokio::test]

@@ -17,8 +17,10 @@ use super::{Bezala, api};
 use crate::client::dynamic::Arguments;
 use crate::client::{Connection, Gate, Lease};
 use crate::error::Error;
+use crate::session::Session;
 use crate::session::grant::Pending;
 use crate::table::Operation;
+use crate::transport::classify::path_of;
 
 /// Calls that run in one company.
 #[derive(Clone)]
@@ -236,17 +238,21 @@ impl Guard {
     }
 
     async fn user(&self) -> Result<i64, Error> {
+        let way = self.session()?.way();
         self.user_if_told().await?.ok_or_else(|| Error::Decode {
-            operation: "createToken",
-            path: "user_id".into(),
+            operation: way.operation.unwrap_or(way.name),
+            path: way.user.map(path_of).unwrap_or_default(),
             detail: "the answer carries no user id, which a switch of company needs".into(),
         })
     }
 
     /// The user's id, as the sign-in told it.
     async fn user_if_told(&self) -> Result<Option<i64>, Error> {
-        let session = self.connection.session().ok_or_else(|| Error::config("the guard has no session"))?;
-        Ok(session.acquire().await?.grant.user.as_deref().and_then(|user| user.parse().ok()))
+        Ok(self.session()?.acquire().await?.grant.user.as_deref().and_then(|user| user.parse().ok()))
+    }
+
+    fn session(&self) -> Result<&Session, Error> {
+        self.connection.session().ok_or_else(|| Error::config("the guard has no session"))
     }
 }
 

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::api::{API, types};
 use super::{Access, Bezala};
-use crate::client::sign_in::{OneCall, check_credential};
+use crate::client::sign_in::{OneCall, check_credential, json};
 use crate::client::{Account, Connection};
 use crate::error::Error;
 use crate::secret::Secret;
@@ -127,8 +126,4 @@ fn open(
     let sign_in = OneCall::new(&connection, &API, way, email, None, Vec::new(), body)?;
     let session = connection.open(Arc::new(sign_in));
     Ok(Access::new(bezala, &connection, session))
-}
-
-fn json<T: Serialize>(body: &T) -> Result<Value, Error> {
-    serde_json::to_value(body).map_err(|_| Error::config("the sign-in's body cannot be written"))
 }

@@ -30,23 +30,16 @@ pub use self::company::InCompany;
 use self::company::{AnyCompany, Guard};
 pub use self::credentials::{Credential, Google, Microsoft, Okta, Password};
 use self::users::Users;
-use crate::client::{Connection, Settings, Wire};
+use crate::client::{Account, Connection, Settings, Wire};
 use crate::error::Error;
+use crate::secret::Secret;
 use crate::session::Session;
 
-/// The API, generated from its spec.
-#[allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::all,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "generated"
-)]
-pub mod api {
-    include!(concat!(env!("OUT_DIR"), "/bezala.rs"));
-}
+generated!(
+    /// The API, generated from its spec.
+    api,
+    "bezala.rs"
+);
 
 /// The address of Bezala. No other environment is documented; a free company is the vendor's advice for testing.
 pub const PRODUCTION: &str = "https://app.bezala.com";
@@ -79,6 +72,12 @@ impl Bezala {
         let address = address.trim().trim_end_matches('/');
         let address = address.strip_suffix("/api").unwrap_or(address);
         Ok(Self { wire: Arc::new(Wire::new(address, settings)?), users: Arc::default() })
+    }
+
+    /// A connection without a session, for calls that need none; `secrets` are what Bezala may quote in a refusal.
+    #[doc(hidden)]
+    pub fn bare(&self, secrets: Vec<Secret>) -> Connection {
+        Connection::new(self.wire.clone(), &api::API, &Account::default(), secrets)
     }
 
     /// Opens what a user may do. Nothing is sent yet: the first call signs in.

@@ -1,13 +1,9 @@
-//! What the ways that sign in have in common.
+//! What the ways to sign in have in common.
 
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde_json::Value;
-
 use crate::client::Connection;
 use crate::client::dynamic::Arguments;
-use crate::error::Error;
 use crate::session::warm::Touch;
 use crate::table::Operation;
 
@@ -18,9 +14,4 @@ pub(super) fn touch(connection: &Connection, operation: &'static Operation, argu
         let (connection, arguments) = (connection.with_session(session), arguments.clone());
         Box::pin(async move { connection.call(operation, &arguments).await.map(drop) })
     })
-}
-
-/// A sign-in's body.
-pub(super) fn json<T: Serialize>(body: &T) -> Result<Value, Error> {
-    serde_json::to_value(body).map_err(|_| Error::config("the sign-in's body cannot be written"))
 }

@@ -70,10 +70,9 @@ impl<'o> Mfa<'o> {
             machine_name: None,
             remember_me: device.map(|_| true),
         };
+        let before = self.generation();
         let trust = api.validate_mfa_challenge().body(body).send().await?.into_inner();
-        if let Some(live) = self.organization.session().at_hand() {
-            live.set_trusted(true);
-        }
+        self.trust(before);
         let remembered =
             trust.remember_me_id.zip(device).map(|(id, device)| Remembered { id, device: device.to_owned() });
         if let Some(remembered) = &remembered {
@@ -91,11 +90,23 @@ impl<'o> Mfa<'o> {
             remember_me_id: Some(remembered.id.clone()),
             device: Some(remembered.device.clone()),
         };
+        let before = self.generation();
         self.organization.api_telling(&remembered.id).step_up_session().body(body).send().await?;
-        if let Some(live) = self.organization.session().at_hand() {
-            live.set_trusted(true);
-        }
+        self.trust(before);
         self.organization.remember(remembered);
         Ok(())
+    }
+
+    fn generation(&self) -> Option<u64> {
+        self.organization.session().at_hand().map(|live| live.generation)
+    }
+
+    /// Notes that the session is trusted, unless it is another than before the call: BILL trusts the one that the call was made in, and the other
+    /// may have come up beside it. Where there was none before, it is the one that the call made.
+    fn trust(&self, before: Option<u64>) {
+        let now = self.organization.session().at_hand();
+        if let Some(live) = now.filter(|live| before.is_none_or(|before| before == live.generation)) {
+            live.set_trusted(true);
+        }
     }
 }

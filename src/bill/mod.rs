@@ -52,49 +52,38 @@ pub use self::partner_key::{Partner, PartnerKey};
 use self::private::SignInCall;
 #[cfg(feature = "bill-spend")]
 pub use self::spend_token::{Spend, SpendToken};
-#[cfg(feature = "bill-events")]
-use crate::client::Connection;
-use crate::client::{Settings, Wire};
+use crate::client::{Account, Connection, Settings, Wire};
 use crate::error::Error;
+use crate::secret::Secret;
+use crate::table::Api;
 
-/// Includes what the spec of this name was generated into.
-macro_rules! generated {
-    ($(#[$doc:meta])* $feature:literal, $module:ident, $file:literal) => {
-        $(#[$doc])*
-        #[cfg(feature = $feature)]
-        #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "generated")]
-        pub mod $module {
-            include!(concat!(env!("OUT_DIR"), "/", $file));
-        }
-    };
-}
 generated!(
     /// The v3 API: AP/AR, sessions and MFA.
-    "bill-v3",
+    #[cfg(feature = "bill-v3")]
     api,
     "bill.rs"
 );
 generated!(
     /// The v2 API.
-    "bill-v2",
+    #[cfg(feature = "bill-v2")]
     v2,
     "bill-v2.rs"
 );
 generated!(
     /// The Spend & Expense API.
-    "bill-spend",
+    #[cfg(feature = "bill-spend")]
     spend,
     "bill-spend.rs"
 );
 generated!(
     /// The partner API.
-    "bill-partner",
+    #[cfg(feature = "bill-partner")]
     partner,
     "bill-partner.rs"
 );
 generated!(
     /// The webhooks API: which events are told to whom. What a receiver does with them is in [`webhook`].
-    "bill-events",
+    #[cfg(feature = "bill-events")]
     events,
     "bill-events.rs"
 );
@@ -163,21 +152,34 @@ impl Bill {
     /// are at `/connect-events` beside the first.
     ///
     /// # Errors
-    /// `config` if an address is not an https URL (or http to loopback).
+    /// `config`, with which of the two it is, if an address is not an https URL (or http to loopback).
     pub fn at(v3: &str, v2: &str, settings: Settings) -> Result<Self, Error> {
         // The specs' paths begin with the version.
         let v3_address = without(v3, "/v3");
-        let v3 = Wire::new(v3_address, settings)?;
+        let v3 = Wire::new(v3_address, settings).map_err(|error| of("v3", error))?;
         #[cfg(not(feature = "bill-v2"))]
         let _ = v2;
         Ok(Self {
             #[cfg(feature = "bill-v2")]
-            v2: Arc::new(v3.beside(without(v2, "/v2"))?),
+            v2: Arc::new(v3.beside(without(v2, "/v2")).map_err(|error| of("v2", error))?),
             // Source of the path: developer.bill.com/docs/environmental-differences.
             #[cfg(feature = "bill-events")]
             events: Arc::new(v3.beside(&format!("{}/connect-events", without(v3_address, "/connect")))?),
             v3: Arc::new(v3),
         })
+    }
+
+    /// A connection without a session to one of BILL's APIs, for calls that need none; `secrets` are what BILL may quote in a refusal.
+    #[doc(hidden)]
+    pub fn bare(&self, api: &'static Api, secrets: Vec<Secret>) -> Connection {
+        let wire = match api.name {
+            #[cfg(feature = "bill-v2")]
+            "bill-v2" => &self.v2,
+            #[cfg(feature = "bill-events")]
+            "bill-events" => &self.events,
+            _ => &self.v3,
+        };
+        Connection::new(wire.clone(), api, &Account::default(), secrets)
     }
 
     /// Opens what a credential leads to. Nothing is sent yet: the first call signs in.
@@ -225,6 +227,14 @@ impl Bill {
     {
         let bill = self.clone();
         Organizations::new(move |id| bill.session(credential(id)))
+    }
+}
+
+/// Says of an error in an address which of them it is.
+fn of(version: &str, error: Error) -> Error {
+    match error {
+        Error::Config(words) => Error::config(format!("the {version} address: {words}")),
+        other => other,
     }
 }
 

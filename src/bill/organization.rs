@@ -7,7 +7,7 @@ use serde_json::Value;
 
 #[cfg(feature = "bill-v3")]
 use super::api;
-use super::calls::{json, touch};
+use super::calls::touch;
 #[cfg(feature = "bill-events")]
 use super::events;
 #[cfg(feature = "bill-v3")]
@@ -18,7 +18,7 @@ use super::private::{self, SignInCall};
 use super::v2;
 use super::{Bill, Credential};
 use crate::client::dynamic::Arguments;
-use crate::client::sign_in::{OneCall, check_credential};
+use crate::client::sign_in::{OneCall, check_credential, json};
 use crate::client::{Account, Connection};
 use crate::error::Error;
 use crate::secret::Secret;

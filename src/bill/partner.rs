@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[cfg(feature = "_organization")]
 use super::Organizations;
-use super::calls::{json, touch};
+use super::calls::touch;
 #[cfg(feature = "bill-events")]
 use super::events;
 #[cfg(feature = "_organization")]
@@ -13,7 +13,7 @@ use super::organization::{Apis, Memory, Organization, account, recall};
 use super::private::{self, SignInCall};
 use super::{Bill, Credential, partner, v3_only};
 use crate::client::dynamic::Arguments;
-use crate::client::sign_in::{OneCall, check_credential};
+use crate::client::sign_in::{OneCall, check_credential, json};
 use crate::client::{Account, Connection};
 use crate::error::Error;
 use crate::secret::Secret;

@@ -34,16 +34,8 @@ mod signature;
 pub use self::event::{Event, Notification};
 pub use self::signature::{SIGNATURE_HEADER, Signature, verify};
 
-/// What notifications carry, as `specs/events/bill-events.json` describes it.
-#[allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::all,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "generated"
-)]
-pub mod payload {
-    include!(concat!(env!("OUT_DIR"), "/bill-events-payloads.rs"));
-}
+generated!(
+    /// What notifications carry, as `specs/events/bill-events.json` describes it.
+    payload,
+    "bill-events-payloads.rs"
+);

@@ -10,8 +10,8 @@ use http::header::CONTENT_TYPE;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Connection, Error, Pages, Read, RequestBuilderExt as _, Response, encode_path};
-use crate::table::{Answer, Body, Operation, PagingStyle, ParamPlace};
+use super::{Connection, Contents, Error, Pages, Read, RequestBuilderExt as _, Response, encode_path};
+use crate::table::{Answer, Body, Operation, PagingStyle, Param, ParamPlace};
 use crate::transport::classify::path_of;
 
 /// Arguments for one call.
@@ -27,13 +27,15 @@ pub struct Arguments {
     params: Vec<(String, String)>,
     body: Option<Value>,
     text: Option<String>,
+    contents: Option<Contents>,
 }
 
 impl fmt::Debug for Arguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The names alone: what goes into a sign-in's body is a secret.
         let names = self.params.iter().map(|(name, _)| name.as_str());
-        f.debug_set().entries(names.chain(self.body.iter().map(|_| "a body"))).finish()
+        let body = self.body.iter().map(|_| "a body").chain(self.contents.iter().map(|_| "a file"));
+        f.debug_set().entries(names.chain(body)).finish()
     }
 }
 
@@ -63,6 +65,13 @@ impl Arguments {
         })?;
         (self.body, self.text) = (Some(body), Some(text));
         Ok(self)
+    }
+
+    /// Sets the body to a file, for an operation that takes one as it is.
+    #[must_use]
+    pub fn contents(mut self, contents: impl Into<Contents>) -> Self {
+        self.contents = Some(contents.into());
+        self
     }
 
     /// The first parameter of this name.
@@ -97,6 +106,14 @@ impl Arguments {
         Ok(())
     }
 
+    /// Whether a parameter was given: one of a form by itself or in the body, which is the form; any other by itself alone.
+    fn has(&self, param: &Param) -> bool {
+        match param.place {
+            ParamPlace::Form => self.text_of(param.name).is_some(),
+            ParamPlace::Path | ParamPlace::Query | ParamPlace::Header => self.get(param.name).is_some(),
+        }
+    }
+
     /// A field of the form, whether it was given as a parameter or in the body.
     fn text_of(&self, field: &str) -> Option<String> {
         let in_body = || self.body.as_ref().and_then(|body| body.get(field)).map(text);
@@ -125,7 +142,13 @@ impl Connection {
         let mut form = Vec::new();
         for (name, value) in &arguments.params {
             match operation.params.iter().find(|param| param.name == name).map(|param| param.place) {
-                Some(ParamPlace::Path) => path = path.replace(&format!("{{{name}}}"), &encode_path(value)),
+                Some(ParamPlace::Path) => {
+                    let place = format!("{{{name}}}");
+                    if !path.contains(&place) {
+                        return Err(Error::config(format!("{} takes one {name}, and got two", operation.id)));
+                    }
+                    path = path.replace(&place, &encode_path(value));
+                }
                 Some(ParamPlace::Query) => query.push((name, value)),
                 Some(ParamPlace::Header) => headers.push((name, value)),
                 Some(ParamPlace::Form) => form.push((name.as_str(), value.clone())),
@@ -135,7 +158,7 @@ impl Connection {
         let missing: Vec<&str> = operation
             .params
             .iter()
-            .filter(|param| param.required && arguments.text_of(param.name).is_none())
+            .filter(|param| param.required && !arguments.has(param))
             .map(|param| param.name)
             .collect();
         if !missing.is_empty() {
@@ -155,7 +178,18 @@ impl Connection {
         if !matches!(operation.answer, Answer::Bytes) {
             request = request.header(http::header::ACCEPT, "application/json");
         }
+        if operation.body != Body::Binary && arguments.contents.is_some() {
+            return Err(Error::config(format!("{} takes no file as its body", operation.id)));
+        }
         match (operation.body, &arguments.body) {
+            (Body::Binary, None) => {
+                let contents = arguments.contents.as_ref();
+                let contents = contents.ok_or_else(|| Error::config(format!("{} needs a file", operation.id)))?;
+                request = request.header(CONTENT_TYPE, "application/octet-stream").body(contents.body()?);
+            }
+            (Body::Binary, Some(_)) => {
+                return Err(Error::config(format!("{} takes a file, and no JSON", operation.id)));
+            }
             (Body::Json, Some(body)) => {
                 request = match &arguments.text {
                     Some(text) => request.header(CONTENT_TYPE, "application/json").body(text.clone()),
@@ -174,7 +208,7 @@ impl Connection {
             (Body::None, Some(_)) => {
                 return Err(Error::config(format!("{} takes no body", operation.id)));
             }
-            (Body::Multipart | Body::Binary, _) => {
+            (Body::Multipart, _) => {
                 return Err(Error::config(format!("{} takes a file: use its method in the library", operation.id)));
             }
             (Body::Json, None) => return Err(Error::config(format!("{} needs a body", operation.id))),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::dynamic::Arguments;
@@ -62,7 +63,8 @@ impl OneCall {
     async fn call(&self) -> Result<Grant, Error> {
         let operation = self.operation(self.way.operation)?;
         let arguments = Arguments::default().body((self.body)()?);
-        let response = self.connection.answer(operation, &arguments).await.map_err(|error| self.rejected(error))?;
+        let response =
+            self.connection.answer(operation, &arguments).await.map_err(|error| rejected(self.way, error))?;
         let absent = |path: &str, detail: &str| Error::Decode {
             operation: operation.id,
             path: path_of(path),
@@ -71,7 +73,7 @@ impl OneCall {
         let answer: Value = response.decode()?;
         let session = answer.pointer(self.way.session).and_then(Value::as_str).filter(|session| !session.is_empty());
         let Some(session) = session else {
-            let refused = response.refusal_inside().map(|error| self.rejected(error));
+            let refused = response.refusal_inside().map(|error| rejected(self.way, error));
             return Err(refused.unwrap_or_else(|| absent(self.way.session, "the answer carries no session")));
         };
         let mut grant = self
@@ -92,16 +94,16 @@ impl OneCall {
         let presents = self.presents.iter().cloned().chain([(*given, session)]);
         Ok(Grant::new(presents)?.given(given))
     }
+}
 
-    /// A refusal of the call that signs in is one of the credentials, wherever the vendor says why; BILL's v2 says so inside a 200. Without a
-    /// word it has to be a status that means the credentials: a redirect, a wrong path or a fault of the server does not.
-    fn rejected(&self, error: Error) -> Error {
-        match error {
-            Error::Vendor { refusal, .. } if is_of_credentials(&refusal) => {
-                Error::SignInRejected { way: self.way.name, refusal }
-            }
-            other => other,
+/// What a failure of the call that signs in by this way means. A refusal is one of the credentials, wherever the vendor says why; BILL's v2 says
+/// so inside a 200. Without a word it has to be a status that means the credentials: a redirect, a wrong path or a fault of the server does not.
+pub fn rejected(way: &'static Way, error: Error) -> Error {
+    match error {
+        Error::Vendor { refusal, .. } if is_of_credentials(&refusal) => {
+            Error::SignInRejected { way: way.name, refusal }
         }
+        other => other,
     }
 }
 
@@ -168,6 +170,11 @@ impl Session {
     fn granted(way: &'static Way, grant: Grant, clock: Arc<dyn Clock>) -> Self {
         Self::live(Arc::new(NotRenewed { way, why: "the session had ended already" }), grant, clock)
     }
+}
+
+/// The body of a sign-in.
+pub(crate) fn json<T: Serialize>(body: &T) -> Result<Value, Error> {
+    serde_json::to_value(body).map_err(|_| Error::config("the sign-in's body cannot be written"))
 }
 
 /// Refuses a credential that cannot be one, by its name and before anything is sent.

@@ -1,16 +1,15 @@
 //! From names to a connection: an API and a way to sign in, with the credentials out of the environment.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use ledgerkey::bezala;
 use ledgerkey::bill;
-use ledgerkey::client::{Account, ClientInfo as _, Connection, Settings, Wire};
+use ledgerkey::client::{ClientInfo as _, Connection, Settings};
 use ledgerkey::session::Session;
 use ledgerkey::table::{Api, Operation, Way};
 use ledgerkey::{Error, Secret};
 
-use crate::doors::{self, Door, under};
+use crate::doors::{self, Door};
 pub use crate::doors::{Lookup, bezala_access};
 
 /// Every API, in the order in which it is listed.
@@ -29,7 +28,7 @@ pub fn api(name: &str) -> Result<&'static Api, Error> {
     })
 }
 
-/// The ways to sign in that lead to an API, the default first: its own, and for BILL's v3 also the one through a partner. BILL's webhooks have
+/// The ways to sign in that lead to an API, the default first: its own, and for an organization's also the one through a partner. BILL's webhooks have
 /// no sign-in of their own: every session of BILL's leads there.
 pub fn ways(api: &'static Api) -> Vec<&'static Way> {
     let own = |api: &'static Api| api.ways.iter().filter(|way| reaches(api, way));
@@ -39,7 +38,7 @@ pub fn ways(api: &'static Api) -> Vec<&'static Way> {
         ways.extend(own(&bill::partner::API));
     }
     ways.extend(own(api));
-    if [bill::api::API.name, bill::events::API.name].contains(&api.name) {
+    if [bill::api::API.name, bill::v2::API.name, bill::events::API.name].contains(&api.name) {
         ways.extend(bill::partner::API.way(PARTNER_USER));
     }
     ways
@@ -120,22 +119,10 @@ pub fn open_bare(
     settings: Settings,
     secrets: Vec<Secret>,
 ) -> Result<Connection, Error> {
-    // The specs' paths begin with what may stand at the end of an address.
-    let (variable, default, path) = match api.name {
-        "bezala" => ("LEDGERKEY_BEZALA_URL", bezala::PRODUCTION, "/api"),
-        "bill-v2" => ("LEDGERKEY_BILL_V2_URL", bill::SANDBOX_V2, "/v2"),
-        _ => ("LEDGERKEY_BILL_URL", bill::SANDBOX_V3, "/v3"),
-    };
-    let address = look_up(variable).unwrap_or_else(|| default.to_owned());
-    let address = address.trim().trim_end_matches('/');
-    let address = address.strip_suffix(path).unwrap_or(address);
-    let address = match api.name {
-        "bill-events" => format!("{}/connect-events", address.strip_suffix("/connect").unwrap_or(address)),
-        _ => address.to_owned(),
-    };
-    let wire = Wire::new(&address, settings);
-    let wire = wire.map_err(|error| under(variable, error))?;
-    Ok(Connection::new(Arc::new(wire), api, &Account::default(), secrets))
+    Ok(match api.name {
+        "bezala" => doors::bezala(look_up, settings)?.bare(secrets),
+        _ => doors::bill(look_up, settings)?.bare(api, secrets),
+    })
 }
 
 /// The variables that lead a client to a vendor at this address, as a sandbox serves them.

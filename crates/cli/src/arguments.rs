@@ -59,7 +59,7 @@ pub(crate) struct Call {
     /// A parameter of the path, the query or the headers, or a field of a form; `file=@PATH` for an upload
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) params: Vec<(String, String)>,
-    /// The body: JSON, `@FILE`, or `@-` for standard input
+    /// The body: JSON, `@FILE`, or `@-` for standard input; a file as it is where the operation takes one
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) body: Option<String>,
     /// Fetch all pages of a list, and print one row a line

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ledgerkey::client::dynamic::Arguments;
-use ledgerkey::client::{Connection, Settings};
-use ledgerkey::table::{Answer, Api, Operation};
+use ledgerkey::client::{Connection, Settings, sign_in};
+use ledgerkey::table::{self, Answer, Api, Operation};
 use ledgerkey::{Error, Secret};
 use ledgerkey_cli::access;
 use ledgerkey_cli::doors::Door;
@@ -17,20 +17,21 @@ use crate::failure::{Failure, INTERRUPTED, MISFIT};
 use crate::{drift, operations, output, store, upload};
 
 pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
-    let api = access::api(&call.api)?;
-    let operation = operations::find(api, &call.operation)?;
+    // Before what would repeat the other arguments: one of them may be the value.
     if call.params.iter().any(|(name, _)| name.is_empty()) {
         return Err(Failure::config("--param must be NAME=VALUE; see --help"));
     }
-    let body = call.body.as_deref().map(read_body).transpose()?;
+    let api = access::api(&call.api)?;
+    let operation = operations::find(api, &call.operation)?;
+    let body = call.body.as_deref().map(|body| Body::read(body, operation)).transpose()?;
     // After what needs no store: a misspelt operation is told at once, whether or not the store can be reached.
     let place = store::from_environment()?;
     let mut settings = Settings::default();
     place.join(&mut settings).await?;
     let shared = settings.store.is_some();
-    let (connection, door) = open(api, operation, call, body.as_ref().map(|(_, json)| json), settings)?;
+    let (connection, door) = open(api, operation, call, body.as_ref(), settings)?;
     let outcome = tokio::select! {
-        outcome = answer(call, operation, &connection, body.map(|(text, _)| text)) => outcome,
+        outcome = answer(call, operation, &connection, body) => outcome,
         () = signal() => Err(interrupted(operation)),
     };
     if let Some(session) = connection.session() {
@@ -79,24 +80,49 @@ fn look_up(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// The body as it was given, whose numbers keep their digits, and as JSON.
-fn read_body(text: &str) -> Result<(String, Value), Failure> {
-    let unreadable = |error: std::io::Error| Failure::config(format!("--body: {text} cannot be read: {error}"));
-    let text = match text.strip_prefix('@') {
-        None => text.to_owned(),
-        Some("-") => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
-            text
+/// The body as it was given.
+enum Body {
+    /// Its numbers keep their digits in the text.
+    Json { text: String, json: Value },
+    /// For an operation that takes a file.
+    File(Vec<u8>),
+}
+
+impl Body {
+    fn read(given: &str, operation: &Operation) -> Result<Self, Failure> {
+        let unreadable = |error: std::io::Error| Failure::config(format!("--body: {given} cannot be read: {error}"));
+        let is_file = operation.body == table::Body::Binary;
+        let bytes = match given.strip_prefix('@') {
+            None if is_file => {
+                let words = "is sent as a file: --body takes @FILE, or @- for standard input";
+                return Err(Failure::config(format!("the body of {} {words}", operation.id)));
+            }
+            None => given.as_bytes().to_vec(),
+            Some("-") => {
+                let mut bytes = Vec::new();
+                std::io::stdin().read_to_end(&mut bytes).map_err(unreadable)?;
+                bytes
+            }
+            Some(path) => std::fs::read(path).map_err(unreadable)?,
+        };
+        if is_file {
+            return Ok(Self::File(bytes));
         }
-        Some(path) => std::fs::read_to_string(path).map_err(unreadable)?,
-    };
-    // serde's words could quote the body.
-    let json = serde_json::from_str(&text).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        Failure::config(format!("--body is not JSON ({place}): give JSON, @FILE, or @- for standard input"))
-    })?;
-    Ok((text, json))
+        let text = String::from_utf8(bytes).map_err(|_| Failure::config("--body is not UTF-8 text"))?;
+        // serde's words could quote the body.
+        let json = serde_json::from_str(&text).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            Failure::config(format!("--body is not JSON ({place}): give JSON, @FILE, or @- for standard input"))
+        })?;
+        Ok(Self::Json { text, json })
+    }
+
+    fn json(&self) -> Option<&Value> {
+        match self {
+            Self::Json { json, .. } => Some(json),
+            Self::File(_) => None,
+        }
+    }
 }
 
 /// A connection for the operation: under a session, unless it needs none.
@@ -104,16 +130,19 @@ fn open(
     api: &'static Api,
     operation: &Operation,
     call: &Call,
-    body: Option<&Value>,
+    body: Option<&Body>,
     settings: Settings,
 ) -> Result<(Connection, Option<Door>), Failure> {
     if operation.security.is_empty() {
         access::way(api, call.way.as_deref())?;
-        let secrets = given(call, body);
+        let secrets = given(call, body.and_then(Body::json));
         return Ok((access::open_bare(api, &look_up, settings, secrets)?, None));
     }
     let opened = access::open(api.name, call.way.as_deref(), &look_up, settings)?;
-    Ok((opened.connection, Some(opened.door)))
+    // The switch of the company says itself to which; any other call runs in the one that the environment names.
+    let is_switch = api.company.as_ref().is_some_and(|company| company.switch == operation.id);
+    let connection = if is_switch { opened.door.connection(api.name)? } else { opened.connection };
+    Ok((connection, Some(opened.door)))
 }
 
 /// Every text of a call that carries its credentials itself: none of them is to come back in a refusal.
@@ -128,7 +157,7 @@ async fn answer(
     call: &Call,
     operation: &'static Operation,
     connection: &Connection,
-    body: Option<String>,
+    body: Option<Body>,
 ) -> Result<bool, Failure> {
     if upload::is_upload(operation) {
         return print(operation, &upload::send(call, connection).await?);
@@ -137,9 +166,11 @@ async fn answer(
     for (name, value) in &call.params {
         arguments = arguments.param(name, value);
     }
-    if let Some(body) = body {
-        arguments = arguments.body_text(body)?;
-    }
+    arguments = match body {
+        Some(Body::Json { text, .. }) => arguments.body_text(text)?,
+        Some(Body::File(bytes)) => arguments.contents(bytes),
+        None => arguments,
+    };
     if call.all {
         return all_pages(operation, connection, arguments).await;
     }
@@ -167,13 +198,9 @@ fn print(operation: &Operation, answer: &[u8]) -> Result<bool, Failure> {
 /// A refusal of a sign-in that is called by hand is one of the credentials, as it is within a session.
 fn rejected(operation: &Operation, error: Error) -> Error {
     let way = operation.facts.ways.iter().find(|way| way.operation == Some(operation.id));
-    match (error, way) {
-        (Error::Vendor { refusal, .. }, Some(way))
-            if operation.security.is_empty() && !matches!(refusal.status, 300..400 | 500..) =>
-        {
-            Error::SignInRejected { way: way.name, refusal }
-        }
-        (other, _) => other,
+    match way.filter(|_| operation.security.is_empty()) {
+        Some(way) => sign_in::rejected(way, error),
+        None => error,
     }
 }
 

@@ -83,7 +83,7 @@ impl Door {
 /// Opens an API by a way to sign in.
 ///
 /// # Errors
-/// `config` if a credential is missing or empty, with the name of its variable.
+/// `config` if there is no such way, or if a credential is missing or empty, with the name of its variable.
 pub fn open(api: &str, way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<Door, Error> {
     match api {
         "bezala" => bezala_access(way, look_up, settings).map(Door::Bezala),
@@ -96,8 +96,7 @@ pub fn open(api: &str, way: &str, look_up: Lookup<'_>, settings: Settings) -> Re
 /// # Errors
 /// As [`open`].
 pub fn bezala_access(way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<bezala::Access, Error> {
-    let address = look_up("LEDGERKEY_BEZALA_URL").unwrap_or_else(|| bezala::PRODUCTION.to_owned());
-    let bezala = Bezala::at(&address, settings).map_err(|error| under("LEDGERKEY_BEZALA_URL", error))?;
+    let bezala = bezala(look_up, settings)?;
     let get = |name: &str| required(look_up, name);
     let email = get("BEZALA_EMAIL")?;
     match way {
@@ -109,15 +108,13 @@ pub fn bezala_access(way: &str, look_up: Lookup<'_>, settings: Settings) -> Resu
             okta_url: get("BEZALA_OKTA_URL")?,
             access_token: get("BEZALA_SSO_TOKEN")?.into(),
         }),
-        _ => bezala.session(bezala::Password { email, password: get("BEZALA_PASSWORD")?.into() }),
+        "password" => bezala.session(bezala::Password { email, password: get("BEZALA_PASSWORD")?.into() }),
+        _ => Err(no_way(way, "bezala")),
     }
 }
 
 fn open_bill(api: &str, way: &str, look_up: Lookup<'_>, settings: Settings) -> Result<Door, Error> {
-    let v3 = look_up("LEDGERKEY_BILL_URL").unwrap_or_else(|| bill::SANDBOX_V3.to_owned());
-    let v2 = look_up("LEDGERKEY_BILL_V2_URL").unwrap_or_else(|| bill::SANDBOX_V2.to_owned());
-    let bill =
-        Bill::at(&v3, &v2, settings).map_err(|error| under("LEDGERKEY_BILL_URL or LEDGERKEY_BILL_V2_URL", error))?;
+    let bill = bill(look_up, settings)?;
     let get = |name: &str| required(look_up, name);
     let secret = |name: &str| get(name).map(Secret::from);
     match way {
@@ -143,12 +140,18 @@ fn open_bill(api: &str, way: &str, look_up: Lookup<'_>, settings: Settings) -> R
             let organization = partner.act_as(bill::PartnerUser { user_id, organization_id, dev_key })?;
             return Ok(Door::PartnerUser { partner, organization });
         }
-        _ => {
+        "developer-key" => {
             let (username, password) = (get("BILL_USERNAME")?, secret("BILL_PASSWORD")?);
             sign_in(&bill, by_v2, bill::DeveloperKey { username, password, organization_id, dev_key })?
         }
+        _ => return Err(no_way(way, api)),
     };
     Ok(Door::Organization(organization))
+}
+
+/// A way that the specs have and this has not, or neither. Never another one instead: that would send another credential.
+fn no_way(way: &str, api: &str) -> Error {
+    Error::Config(format!("nothing here signs in to {api} by {way}"))
 }
 
 fn sign_in<C: bill::Credential>(bill: &Bill, by_v2: bool, credential: C) -> Result<C::Access, Error> {
@@ -164,8 +167,21 @@ fn partner(bill: &Bill, look_up: Lookup<'_>) -> Result<bill::Partner, Error> {
     })
 }
 
+/// Bezala at the address that is looked up.
+pub(crate) fn bezala(look_up: Lookup<'_>, settings: Settings) -> Result<Bezala, Error> {
+    let address = look_up("LEDGERKEY_BEZALA_URL").unwrap_or_else(|| bezala::PRODUCTION.to_owned());
+    Bezala::at(&address, settings).map_err(|error| under("LEDGERKEY_BEZALA_URL", error))
+}
+
+/// BILL at the addresses that are looked up.
+pub(crate) fn bill(look_up: Lookup<'_>, settings: Settings) -> Result<Bill, Error> {
+    let v3 = look_up("LEDGERKEY_BILL_URL").unwrap_or_else(|| bill::SANDBOX_V3.to_owned());
+    let v2 = look_up("LEDGERKEY_BILL_V2_URL").unwrap_or_else(|| bill::SANDBOX_V2.to_owned());
+    Bill::at(&v3, &v2, settings).map_err(|error| under("LEDGERKEY_BILL_URL or LEDGERKEY_BILL_V2_URL", error))
+}
+
 /// Says of an error in an address where the address came from.
-pub(crate) fn under(variable: &str, error: Error) -> Error {
+fn under(variable: &str, error: Error) -> Error {
     match error {
         Error::Config(words) => Error::Config(format!("{variable}: {words}")),
         other => other,
@@ -184,4 +200,20 @@ fn required(look_up: Lookup<'_>, name: &str) -> Result<String, Error> {
         return Err(Error::Config(format!("{name} is not UTF-8 text")));
     }
     Ok(value)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_that_nobody_knows_is_no_password() {
+        for api in ["bezala", "bill", "bill-v2"] {
+            let look_up = |name: &str| (!name.starts_with("LEDGERKEY")).then(|| "example".to_owned());
+            let told = open(api, "nope", &look_up, Settings::default()).unwrap_err();
+            assert_eq!(told.kind(), "config");
+            assert!(told.to_string().contains(&format!("signs in to {api} by nope")), "{told}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ mod upload;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use self::arguments::{Arguments, Command};
 use self::failure::Failure;
@@ -42,9 +42,19 @@ fn usage(told: &clap::Error) -> Failure {
     let wrong: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let wrong = match told.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "there is no command".to_owned(),
+        // What is no option may be a secret that a blank has parted from its name.
+        ErrorKind::UnknownArgument if !is_option(told) => {
+            "there is an argument too many (--param takes NAME=VALUE as one, in quotes if there is a blank in it)"
+                .to_owned()
+        }
         _ => wrong.join(" "),
     };
     Failure::config(format!("{}; see --help", wrong.trim_start_matches("error: ")))
+}
+
+/// Whether the argument that is wrong is one of those that begin with a dash.
+fn is_option(told: &clap::Error) -> bool {
+    matches!(told.get(ContextKind::InvalidArg), Some(ContextValue::String(argument)) if argument.starts_with('-'))
 }
 
 fn run(command: Command) -> Result<ExitCode, Failure> {

@@ -1,4 +1,4 @@
-//! The one operation that takes a file: a multipart form, which the library has a method of its own for.
+//! The one operation that takes a file within a multipart form, which the library has a method of its own for.
 
 use bytes::Bytes;
 use ledgerkey::bezala::Upload;

@@ -66,6 +66,24 @@ fn repeating(secrets: &[String]) -> [(u16, Value); 4] {
     ]
 }
 
+/// A secret on the command line whose `=` became a blank.
+#[test]
+fn a_value_that_is_parted_from_its_name() {
+    let vendors = Vendors::start();
+    for arguments in [
+        &["call", "bill", "login", "--param", "password", "hunter2"][..],
+        &["call", "bill", "--param", "password", "hunter2", "login"],
+        &["call", "--param", "password", "hunter2", "bill"],
+        &["call", "bill", "--param", "password", "hunter2"],
+        &["operations", "bill", "hunter2"],
+    ] {
+        let run = vendors.run(arguments);
+        run.failed(2, if arguments[0] == "call" { &["NAME=VALUE"] } else { &["too many"] });
+        assert!(!run.err.contains("hunter2"), "{run:?}");
+    }
+    vendors.run(&["call", "bill", "login", "--pasword"]).failed(2, &["--pasword"]);
+}
+
 #[test]
 fn an_answer_that_does_not_fit() {
     let vendors = Vendors::start().with("LEDGERKEY_LOG", "trace");

@@ -32,6 +32,9 @@ fn usage() {
         (&["call", "bill", "listAccounts"], &["bezala has one"]),
         (&["call", "bill", "listVendors", "--way", "password"], &["console-token"]),
         (&["call", "bill", "getVendor"], &["vendorId"]),
+        // What is for the path is not taken from the body, and not twice.
+        (&["call", "bill", "updateVendor", "--body", r#"{"vendorId":"x","name":"N"}"#], &["updateVendor", "vendorId"]),
+        (&["call", "bill", "getVendor", "--param", "vendorId=a", "--param", "vendorId=b"], &["one vendorId"]),
         (&["call", "bill", "listVendors", "--param", "nope=1"], &["nope", "filters"]),
         (&["call", "bill", "createVendor", "--body", "{"], &["not JSON"]),
         (&["call", "bill-v2", "listVendors", "--param", "nope=1"], &["nope", "data"]),
@@ -55,7 +58,8 @@ fn configuration() {
     for (name, value, words) in [
         ("BILL_USERNAME", "", "BILL_USERNAME"),
         ("BILL_DEV_KEY", "two\nlines", "devKey"),
-        ("LEDGERKEY_BILL_URL", "http://example.com", "https"),
+        ("LEDGERKEY_BILL_URL", "http://example.com", "the v3 address: plain http"),
+        ("LEDGERKEY_BILL_V2_URL", "http://example.com", "the v2 address: plain http"),
         ("LEDGERKEY_BILL_URL", "", "LEDGERKEY_BILL_URL"),
         ("LEDGERKEY_STORE", "nowhere:canary", "memory"),
         ("LEDGERKEY_LOG", "a=b=c", "LEDGERKEY_LOG"),
@@ -119,7 +123,10 @@ fn the_network_fails() {
     // An address without its path is no wrong password.
     let elsewhere = Vendors::start();
     let without_path = elsewhere.sandbox.url().to_owned();
-    elsewhere.with("LEDGERKEY_BILL_URL", &without_path).run(&LIST).failed(4, &["404", "LEDGERKEY_BILL_URL"]);
+    let elsewhere = elsewhere.with("LEDGERKEY_BILL_URL", &without_path);
+    for arguments in [&LIST[..], &["call", "bill", "login", "--body", "{}"]] {
+        elsewhere.run(arguments).failed(4, &["404", "no vendor is served at this address", "LEDGERKEY_BILL_URL"]);
+    }
 
     let vendors = Vendors::start();
     vendors.sandbox.order(Fault::drop("createVendor", Moment::After));

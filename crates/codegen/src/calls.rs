@@ -2,7 +2,7 @@
 //! streams of a list build their pages from too. The second half, with its hooks and its look at the status, is what the runtime does
 //! already; one line stands in its place. A third less code to compile, and less to carry about in a call's future.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -13,10 +13,16 @@ use crate::rewrite::first_argument;
 use crate::search;
 use crate::tables::static_name;
 
-/// Rewrites every call; `is_paged` says of an answer's type that it has pages.
-pub(crate) fn shorten(file: &mut syn::File, model: &Model, is_paged: impl Fn(&syn::Type) -> bool) {
+/// Rewrites every call, and tells of which operations: a call in a form that is not known stays as it is. `is_paged` says of an answer's
+/// type that it has pages.
+pub(crate) fn shorten<'m>(
+    file: &mut syn::File,
+    model: &'m Model,
+    is_paged: impl Fn(&syn::Type) -> bool,
+) -> HashSet<&'m str> {
     let operations: HashMap<String, &Operation> =
         model.operations.iter().map(|operation| (static_name(&operation.id).to_string(), operation)).collect();
+    let mut shortened = HashSet::new();
     for item in module(&mut file.items, "builder").into_iter().flatten() {
         drop_hooks(item);
         let Item::Impl(block) = item else { continue };
@@ -25,6 +31,7 @@ pub(crate) fn shorten(file: &mut syn::File, model: &Model, is_paged: impl Fn(&sy
         let Some(call) = Call::read(send) else { continue };
         let mut written = call.write();
         if let Some(operation) = operations.get(&call.operation.to_string()) {
+            shortened.insert(operation.id.as_str());
             if operation.paging.is_some() && is_paged(&call.answer) {
                 written.extend(call.streams());
             }
@@ -35,6 +42,7 @@ pub(crate) fn shorten(file: &mut syn::File, model: &Model, is_paged: impl Fn(&sy
     }
     file.items.retain(|item| !is_hooks(item));
     file.items.iter_mut().for_each(drop_hooks);
+    shortened
 }
 
 fn drop_hooks(item: &mut Item) {
@@ -195,5 +203,40 @@ fn drop_names(tree: &mut syn::UseTree, names: &[&str]) {
             group.items = kept.cloned().collect();
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+
+    #[test]
+    fn a_call_in_a_form_that_is_not_known_is_told() {
+        let source = Source::parse("acme.yaml", include_str!("../tests/specs/acme.yaml")).unwrap();
+        let model = Model::read(&source).unwrap();
+        let mut file: syn::File = syn::parse_quote! {
+            pub mod builder {
+                impl<'a> GetUser<'a> {
+                    pub async fn send(self) -> Result<ResponseValue<types::User>, Error> {
+                        let Self { client } = self;
+                        client.get("/user").await
+                    }
+                }
+                impl<'a> ListNotes<'a> {
+                    pub async fn send(self) -> Result<ResponseValue<types::NotePage>, Error> {
+                        let Self { client } = self;
+                        let mut request = client.client.get(url).build()?;
+                        let info = &super::operations::LIST_NOTES;
+                        let result = client.exec(request, &info).await;
+                        let response = result?;
+                        match response.status().as_u16() {
+                            200..=299 => ResponseValue::from_response(response).await,
+                        }
+                    }
+                }
+            }
+        };
+        assert_eq!(shorten(&mut file, &model, |_| false), HashSet::from(["listNotes"]));
     }
 }

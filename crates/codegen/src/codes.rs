@@ -1,11 +1,10 @@
 //! From a list of a vendor's codes to an enum of them, which stays open: a code that is not in the list is kept as it came.
 
-use heck::ToPascalCase;
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
 
 use crate::fault::{Fault, Faults};
-use crate::lint::words::{did_you_mean, shown};
+use crate::lint::words::{did_you_mean, shown, type_name};
 use crate::markdown::{escaped, link};
 use crate::source::{Node, Source};
 
@@ -26,6 +25,8 @@ pub(crate) fn generate(source: &Source, form: &str) -> Result<String, Faults> {
 /// One code, and what is said of it.
 struct Code<'a> {
     code: &'a str,
+    /// Its variant.
+    name: Ident,
     meaning: &'a str,
     advice: Option<&'a str>,
     source: Option<&'a str>,
@@ -53,6 +54,14 @@ fn entry<'a>(source: &Source, form: &str, code: &'a str, node: &Node<'a>, faults
             "write a digit for each #, and the rest as it is",
         ));
     }
+    let name = name(code);
+    if name.is_none() {
+        faults.push(source.key_fault(
+            &node.pointer,
+            format!("`{code}` makes no name in Rust, or that of another variant"),
+            "leave it out: it is `Other`, as it comes",
+        ));
+    }
     if !node.value.is_object() {
         faults.push(source.fault(
             &node.pointer,
@@ -77,7 +86,7 @@ fn entry<'a>(source: &Source, form: &str, code: &'a str, node: &Node<'a>, faults
         faults.push(source.fault(&node.pointer, format!("`{code}` has no `meaning`"), "write it"));
     }
     let text = |key| node.text(key).map(str::trim);
-    Some(Code { code, meaning: text("meaning")?, advice: text("advice"), source: text("source") })
+    Some(Code { code, name: name?, meaning: text("meaning")?, advice: text("advice"), source: text("source") })
 }
 
 fn fits(code: &str, form: &str) -> bool {
@@ -88,8 +97,13 @@ fn fits(code: &str, form: &str) -> bool {
             .all(|(c, wanted)| if wanted == '#' { c.is_ascii_digit() } else { c == wanted })
 }
 
+/// The variant of a code: a digit at its beginning gets a letter before it, as in the types of a client.
+fn name(code: &str) -> Option<Ident> {
+    syn::parse_str(&type_name(code)).ok().filter(|name| name != "Other")
+}
+
 fn tokens(codes: &[Code<'_>]) -> TokenStream {
-    let names: Vec<_> = codes.iter().map(|code| format_ident!("{}", code.code.to_pascal_case())).collect();
+    let names: Vec<_> = codes.iter().map(|code| &code.name).collect();
     let texts: Vec<_> = codes.iter().map(|code| code.code).collect();
     let variants = codes.iter().zip(&names).map(|(code, name)| {
         let paragraphs = docs(code);
@@ -214,6 +228,17 @@ mod tests {
         }
         assert!(!code.contains(r#"Self::Bdc1109 => "Try"#), "{code}");
         assert!(told("{}").is_empty(), "a list may still be empty");
+    }
+
+    #[test]
+    fn a_code_of_digits_gets_a_letter_and_one_without_a_name_is_told() {
+        let generate = |text: &str, form: &str| generate(&Source::parse("acme.yaml", text).unwrap(), form);
+        let code = generate("\"1001\":\n  meaning: It failed.\n", "####").unwrap();
+        assert!(code.contains(r#""1001" => Self::X1001"#), "{code}");
+        for code in ["self", "OTHER", "--"] {
+            let told = generate(&format!("\"{code}\":\n  meaning: x\n"), code).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("acme.yaml:1:1: /{code}: `{code}` makes no name in Rust")), "{told}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 
 use crate::fault::{Fault, Faults};
-use crate::model::{Model, Operation};
+use crate::model::Model;
 use crate::prepare::{is_generated, prepare};
 use crate::rewrite::{Rewritten, rewrite};
 use crate::search;
@@ -21,8 +21,8 @@ pub fn generate(source: &Source) -> Result<String, Faults> {
     let (model, Rewritten { mut file, answers }) = client(source)?;
     let spec = source.value();
     let paged = types::refine(&mut file, &model, &answers, &Clearable::of(spec));
-    calls::shorten(&mut file, &model, |answer| paged.has(answer));
-    found_all(source, &model, |operation| answers.contains_key(&operation.id))?;
+    let shortened = calls::shorten(&mut file, &model, |answer| paged.has(answer));
+    found_all(source, &model, |id| answers.contains_key(id) && shortened.contains(id))?;
     file.items.extend(parse(source, search::module(&model).unwrap_or_default())?.items);
     file.items.extend(parse(source, tables(spec, &model, &answers))?.items);
     Ok(format!(
@@ -46,11 +46,11 @@ fn parse(source: &Source, code: TokenStream) -> Result<syn::File, Faults> {
     syn::parse2(code).map_err(|error| generator::whole(source, &error.to_string()))
 }
 
-/// A call that was written, but not recognized as the one of its operation, would run without its row of the tables.
-fn found_all(source: &Source, model: &Model, found: impl Fn(&Operation) -> bool) -> Result<(), Faults> {
+/// A call that was written, but not recognized as the one of its operation, would run without its row of the tables, or not compile.
+fn found_all(source: &Source, model: &Model, found: impl Fn(&str) -> bool) -> Result<(), Faults> {
     let mut faults: Vec<Fault> = Vec::new();
     for operation in model.operations.iter().filter(|operation| is_generated(operation)) {
-        if !found(operation) {
+        if !found(&operation.id) {
             let message = format!("the call of `{}` was not found in what the generator wrote", operation.id);
             faults.push(source.fault(&format!("{}/operationId", operation.pointer), message, "rename the operation"));
         }

@@ -20,13 +20,13 @@
 //!
 //! ```toml
 //! [dependencies]
-//! ledgerkey = { version = "0.1", default-features = false, features = ["rustls"] }
+//! ledgerkey = { path = "../ledgerkey", default-features = false, features = ["rustls"] } # a clone: it is not on crates.io yet
 //! chrono = { version = "0.4", default-features = false, features = ["serde"] } # where the spec has `date` or `date-time`
 //! serde = { version = "1", features = ["derive"] }
 //! serde_json = "1"
 //!
 //! [build-dependencies]
-//! ledgerkey-codegen = "0.1"
+//! ledgerkey-codegen = { path = "../ledgerkey/crates/codegen" }
 //! ```
 //!
 //! `examples/consumer` in the repository is such a crate, with a spec, a sign-in and tests.

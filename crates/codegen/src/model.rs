@@ -101,7 +101,7 @@ pub struct Answers {
 pub struct Success {
     /// A JSON pointer into the body.
     pub at: String,
-    /// A scalar: text, number, truth value or null.
+    /// Text or a number.
     pub is: Value,
 }
 

@@ -2,7 +2,7 @@
 
 use heck::ToPascalCase;
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens as _, format_ident, quote};
 use syn::ImplItem;
 
 use crate::model::{FILTER_OPS, Model, Operation, Search};
@@ -107,7 +107,11 @@ pub(crate) fn methods(operation: &Operation) -> Vec<ImplItem> {
         });
     }
     if !search.sort.is_empty() {
-        let (name, most) = (sort_name(operation), search.sort_most.map_or(usize::MAX, |most| most as usize));
+        let name = sort_name(operation);
+        // Of the machine that it runs on, and not of the one that it is built on: no literal.
+        let most = search
+            .sort_most
+            .map_or_else(|| quote!(usize::MAX), |most| proc_macro2::Literal::u32_unsuffixed(most).into_token_stream());
         methods.push(syn::parse_quote! {
             /// Sorts by this field; by each further one where those before are equal, if the vendor takes several.
             pub fn sort_by(mut self, sort: ::ledgerkey::client::Sort<super::search::#name>) -> Self {

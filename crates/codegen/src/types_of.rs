@@ -94,6 +94,6 @@ mod tests {
         assert_eq!(of("logout"), (None, None));
         assert_eq!(of("sendThing"), (None, None), "bytes have no type");
         assert_eq!(of("uploadThing"), (None, Some("types :: FileNote")), "nor have files, but the answer has");
-        assert_eq!(types.len(), 11);
+        assert_eq!(types.len(), 12);
     }
 }

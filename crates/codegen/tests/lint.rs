@@ -98,7 +98,7 @@ fn a_sound_spec_gives_its_model() {
     );
 
     let ids: Vec<_> = model.operations.iter().map(|operation| operation.id.as_str()).collect();
-    let expected = ["login", "logout", "getUser", "pickCompany", "listNotes", "addNote", "listOldNotes"];
+    let expected = ["login", "logout", "getUser", "pickCompany", "listNotes", "addNote", "listOldNotes", "findNotes"];
     assert_eq!(ids, expected);
     let login = model.operation("login").unwrap();
     assert!(login.security.is_empty());
@@ -124,7 +124,7 @@ fn json_is_read_like_yaml() {
     let text = serde_json::to_string_pretty(source.value()).unwrap();
     let json = Source::parse("acme.json", &text).unwrap();
     assert_eq!(json.value(), source.value());
-    assert_eq!(Model::read(&json).unwrap().operations.len(), 7);
+    assert_eq!(Model::read(&json).unwrap().operations.len(), 8);
     assert_eq!(json.place("/openapi"), Some((2, 14)));
     assert_eq!(json.key_place("/openapi"), Some((2, 3)));
 }

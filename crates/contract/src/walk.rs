@@ -53,7 +53,6 @@ async fn make(number: usize, operation: &'static Operation, call: &Call) -> Resu
     };
     let answer = match operation.body {
         Body::Multipart => upload(connection).await,
-        Body::Binary => send_bytes(&connection, operation, call).await,
         _ => dynamic(&connection, operation, call).await,
     };
     let answer = answer.map_err(|error| told(&error))?;
@@ -90,23 +89,12 @@ async fn dynamic(connection: &Connection, operation: &'static Operation, call: &
     for (name, value) in call.params {
         arguments = arguments.param(*name, *value);
     }
-    if let Some(body) = call.body {
+    if operation.body == Body::Binary {
+        arguments = arguments.contents(&b"%PDF-1.4 example"[..]);
+    } else if let Some(body) = call.body {
         arguments = arguments.body_text(body)?;
     }
     Ok(connection.call(operation, &arguments).await?.to_vec())
-}
-
-/// The library's methods for these take bytes; this is how they send them.
-async fn send_bytes(connection: &Connection, operation: &'static Operation, call: &Call) -> Result<Vec<u8>, Error> {
-    let fill = |path: String, (name, value): &(&str, &str)| path.replace(&format!("{{{name}}}"), value);
-    let path = call.params.iter().fold(operation.path.to_owned(), fill);
-    let mut query: Vec<_> = call.params.to_vec();
-    query.retain(|(name, _)| !operation.path.contains(&format!("{{{name}}}")));
-    let method =
-        reqwest::Method::from_bytes(operation.method.as_bytes()).map_err(|_| Error::Config("the method".into()))?;
-    let request = connection.http().request(method, format!("{}{path}", connection.base())).query(&query);
-    let request = request.header("content-type", "application/octet-stream").header("accept", "application/json");
-    Ok(connection.exec(operation, request.body(&b"%PDF-1.4 example"[..]).build()?).await?.bytes().await?.to_vec())
 }
 
 async fn upload(connection: Connection) -> Result<Vec<u8>, Error> {

@@ -121,19 +121,19 @@ pub(super) fn count(lint: &mut Lint<'_>, node: &Node<'_>, key: &str) -> Option<u
 /// An operation of this spec.
 pub(super) fn operation(lint: &mut Lint<'_>, node: &Node<'_>, key: &str) -> Option<String> {
     let child = node.get(key)?;
-    known(lint, &child, "operation")
+    known(lint, &child, Named::Operation)
 }
 
 /// Operations of this spec, each once.
 pub(super) fn operations(lint: &mut Lint<'_>, node: &Node<'_>, key: &str) -> Option<Vec<String>> {
     let child = node.get(key)?;
-    Some(each(lint, &child, key, "operation"))
+    Some(each(lint, &child, key, Named::Operation))
 }
 
 /// Schemes of this spec, each once.
 pub(super) fn schemes(lint: &mut Lint<'_>, node: &Node<'_>, key: &str) -> Vec<String> {
     match node.get(key) {
-        Some(child) => each(lint, &child, key, "security scheme"),
+        Some(child) => each(lint, &child, key, Named::Scheme),
         None => Vec::new(),
     }
 }
@@ -141,12 +141,12 @@ pub(super) fn schemes(lint: &mut Lint<'_>, node: &Node<'_>, key: &str) -> Vec<St
 /// What an entry of `by` names: a scheme, or `organization`.
 pub(super) fn counted_by(lint: &mut Lint<'_>, node: &Node<'_>, key: &str) -> Vec<String> {
     match node.get(key) {
-        Some(child) => each(lint, &child, key, "scheme, nor `organization`,"),
+        Some(child) => each(lint, &child, key, Named::Counted),
         None => Vec::new(),
     }
 }
 
-fn each(lint: &mut Lint<'_>, node: &Node<'_>, key: &str, what: &str) -> Vec<String> {
+fn each(lint: &mut Lint<'_>, node: &Node<'_>, key: &str, what: Named) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for item in list(lint, node, &format!("`{key}`")) {
         let Some(name) = known(lint, &item, what) else {
@@ -161,16 +161,40 @@ fn each(lint: &mut Lint<'_>, node: &Node<'_>, key: &str, what: &str) -> Vec<Stri
     names
 }
 
-fn known(lint: &mut Lint<'_>, node: &Node<'_>, what: &str) -> Option<String> {
-    let mut names = if what == "operation" { lint.operations.clone() } else { lint.schemes.clone() };
-    if what.contains("organization") {
-        names.push("organization");
+/// What a name is looked up among.
+#[derive(Clone, Copy)]
+enum Named {
+    Operation,
+    Scheme,
+    /// What calls are counted by: a scheme, or the organization.
+    Counted,
+}
+
+impl Named {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Operation => "operation",
+            Self::Scheme => "security scheme",
+            Self::Counted => "scheme, nor `organization`,",
+        }
     }
+
+    fn known<'a>(self, lint: &Lint<'a>) -> Vec<&'a str> {
+        match self {
+            Self::Operation => lint.operations.clone(),
+            Self::Scheme => lint.schemes.clone(),
+            Self::Counted => lint.schemes.iter().copied().chain(["organization"]).collect(),
+        }
+    }
+}
+
+fn known(lint: &mut Lint<'_>, node: &Node<'_>, what: Named) -> Option<String> {
+    let names = what.known(lint);
     match node.value.as_str() {
         Some(name) if names.contains(&name) => Some(name.to_owned()),
         other => {
             let help = did_you_mean(other.unwrap_or_default(), names);
-            lint.fault(node, format!("there is no {what} {}", shown(node.value)), help);
+            lint.fault(node, format!("there is no {} {}", what.words(), shown(node.value)), help);
             None
         }
     }

@@ -54,7 +54,7 @@ pub(super) fn read(lint: &mut Lint<'_>, root: &Node<'_>) -> (Vec<Scheme>, Vec<Op
             trust: trust(lint, &node),
             role: text(lint, &node, "x-role"),
             paging: paging::read(lint, &node, &params, fields.as_ref(), success.as_ref()),
-            search: search::read(lint, &node, &params),
+            search: search::read(lint, root, path, &node),
             params,
             body,
             answer,

@@ -63,6 +63,7 @@ pub(super) fn read(lint: &mut Lint<'_>, root: &Node<'_>, path: &str, operation: 
     let own = operation.get("parameters");
     let mut params: Vec<Param> = Vec::new();
     let mut names: HashMap<String, String> = HashMap::new();
+    let methods = methods(operation);
     for (list, of_path) in [(shared, true), (own, false)] {
         let already = params.len();
         for place in list.map(|list| list.items()).unwrap_or_default() {
@@ -89,11 +90,41 @@ pub(super) fn read(lint: &mut Lint<'_>, root: &Node<'_>, path: &str, operation: 
                     "leave one of them out",
                 );
             }
+            if methods.contains(&field(&param.name).as_str()) {
+                lint.fault(
+                    &place,
+                    format!("the parameter \"{}\" has the name of another method of its call's builder", param.name),
+                    "such a call cannot be generated: leave the parameter out, if the vendor does not require it",
+                );
+            }
             params.push(param);
         }
     }
     in_path(lint, path, operation, &params);
     params
+}
+
+/// The methods of an operation's builder that set no parameter. (`__request` is none that a parameter could have.)
+fn methods(operation: &Node<'_>) -> Vec<&'static str> {
+    let searched = |key| operation.at(&["x-search", key]).is_some();
+    [
+        (true, &["new", "send"][..]),
+        (operation.has("requestBody"), &["body", "body_map"]),
+        (operation.has("x-paging"), &["pages", "items"]),
+        (searched("filter"), &["filter"]),
+        (searched("sort"), &["sort_by"]),
+    ]
+    .into_iter()
+    .filter(|(has, _)| *has)
+    .flat_map(|(_, names)| names.iter().copied())
+    .collect()
+}
+
+/// The parameter of the query that has this name.
+pub(super) fn in_query<'a>(root: &Node<'a>, path: &str, operation: &Node<'a>, name: &str) -> Option<Node<'a>> {
+    let lists = [operation.get("parameters"), root.at(&["paths", path, "parameters"])];
+    let all = lists.into_iter().flatten().flat_map(|list| list.items()).filter_map(|place| resolve(&place));
+    all.into_iter().find(|param| param.text("name") == Some(name) && param.text("in") == Some("query"))
 }
 
 /// That the path and the parameters name the same.

@@ -1,20 +1,23 @@
 //! `x-search`: what a list can be filtered and sorted by.
 
-use crate::model::{FILTER_OPS, Param, ParamPlace, Search};
+use std::collections::HashMap;
+
+use crate::model::{FILTER_OPS, Search};
 use crate::source::Node;
 
 use super::Lint;
 use super::forms::{count, list, map, string};
-use super::words::{did_you_mean, is_camel, shown};
+use super::params::in_query;
+use super::words::{did_you_mean, is_camel, shown, type_name};
 
-pub(super) fn read(lint: &mut Lint<'_>, operation: &Node<'_>, params: &[Param]) -> Option<Search> {
+pub(super) fn read(lint: &mut Lint<'_>, root: &Node<'_>, path: &str, operation: &Node<'_>) -> Option<Search> {
     let node = operation.get("x-search")?;
     if !map(lint, &node, "`x-search`", &["filter", "sort", "sort-most"], &[]) {
         return None;
     }
     let mut search = Search::default();
     if let Some(filter) = node.get("filter") {
-        takes(lint, &filter, "filters", params);
+        takes(lint, &filter, "filters", in_query(root, path, operation, "filters"));
         if filter.entries().is_empty() {
             lint.fault(
                 &filter,
@@ -22,16 +25,18 @@ pub(super) fn read(lint: &mut Lint<'_>, operation: &Node<'_>, params: &[Param]) 
                 "write the fields, each with its comparisons",
             );
         }
+        let mut names = HashMap::new();
         for (field, ops) in filter.entries() {
-            name(lint, &ops, field);
+            name(lint, &ops, field, &mut names);
             search.filter.push((field.to_owned(), comparisons(lint, &ops)));
         }
     }
     if let Some(sort) = node.get("sort") {
-        takes(lint, &sort, "sort", params);
+        takes(lint, &sort, "sort", in_query(root, path, operation, "sort"));
+        let mut names = HashMap::new();
         for item in list(lint, &sort, "`sort`") {
             if let Some(field) = string(lint, &item, "a field") {
-                name(lint, &item, &field);
+                name(lint, &item, &field, &mut names);
                 search.sort.push(field);
             }
         }
@@ -59,19 +64,52 @@ fn comparisons(lint: &mut Lint<'_>, node: &Node<'_>) -> Vec<String> {
     ops
 }
 
-/// A field becomes a name of Rust's.
-fn name(lint: &mut Lint<'_>, node: &Node<'_>, field: &str) {
-    if !field.split('.').all(is_camel) {
+/// A field becomes a variant of an enum: a name of Rust's, and of no other field's.
+fn name(lint: &mut Lint<'_>, node: &Node<'_>, field: &str, names: &mut HashMap<String, String>) {
+    let variant = type_name(field);
+    if !field.split('.').all(is_camel) || variant == "Self" {
         lint.fault(
             node,
             format!("\"{field}\" is no name of a field"),
-            "write it as the vendor does, such as createdTime",
+            "write it as the vendor does, such as createdTime; `self` cannot be one",
+        );
+    }
+    match names.insert(variant, field.to_owned()) {
+        Some(first) if first == field => {
+            lint.fault(node, format!("the field \"{field}\" is there twice"), "keep one of the two")
+        }
+        Some(first) => lint.fault(
+            node,
+            format!("the fields \"{field}\" and \"{first}\" make the same name"),
+            "leave one of them out: the builder takes it as text",
+        ),
+        None => {}
+    }
+}
+
+/// That the query has this parameter, and in the form that the generated methods write it in: text, or nothing.
+fn takes(lint: &mut Lint<'_>, node: &Node<'_>, name: &str, param: Option<Node<'_>>) {
+    let Some(param) = param else {
+        lint.key_fault(node, format!("the operation has no query parameter \"{name}\""), "add it, or leave this out");
+        return;
+    };
+    if param.value.get("required").and_then(serde_json::Value::as_bool) == Some(true) {
+        lint.fault(
+            &param,
+            format!("the parameter \"{name}\" is required, but the list is called without it too"),
+            "leave `required` out",
+        );
+    }
+    if let Some(schema) = param.get("schema")
+        && (schema.text("type") != Some("string") || schema.entries().iter().any(|(key, _)| !PLAIN.contains(key)))
+    {
+        lint.fault(
+            &schema,
+            format!("the parameter \"{name}\" is not plain text, which `x-search` writes into it"),
+            "write `type: string` alone",
         );
     }
 }
 
-fn takes(lint: &mut Lint<'_>, node: &Node<'_>, param: &str, params: &[Param]) {
-    if !params.iter().any(|it| it.place == ParamPlace::Query && it.name == param) {
-        lint.key_fault(node, format!("the operation has no query parameter \"{param}\""), "add it, or leave this out");
-    }
-}
+/// What leaves a schema of text a `String` in Rust.
+const PLAIN: &[&str] = &["type", "description", "example", "minLength", "maxLength", "pattern"];

@@ -89,7 +89,7 @@ pub(super) fn field(name: &str) -> String {
 }
 
 /// The type or variant that the generator makes of a name; empty if there is nothing to make one of.
-pub(super) fn type_name(name: &str) -> String {
+pub(crate) fn type_name(name: &str) -> String {
     prefixed(name.replace('\'', "").to_upper_camel_case(), "X")
 }
 

@@ -1769,6 +1769,24 @@ let response = client.list_old_things()
     pub fn list_old_things(&self) -> builder::ListOldThings<'_> {
         builder::ListOldThings::new(self)
     }
+    /**Find things
+
+Presents: `session` and `app`
+
+Source: everything.example/docs/found
+
+Sends a `GET` request to `/found-things`
+
+```text
+let response = client.find_things()
+    .filters(filters)
+    .sort(sort)
+    .send()
+    .await;
+```*/
+    pub fn find_things(&self) -> builder::FindThings<'_> {
+        builder::FindThings::new(self)
+    }
 }
 /// Types for composing operation parameters.
 #[allow(clippy::all)]
@@ -2497,10 +2515,142 @@ pub mod builder {
             self.pages().items()
         }
     }
+    /**Builder for [`Client::find_things`]
+
+[`Client::find_things`]: super::Client::find_things*/
+    #[derive(Debug, Clone)]
+    pub struct FindThings<'a> {
+        client: &'a super::Client,
+        filters: Result<Option<::std::string::String>, String>,
+        sort: Result<Option<::std::string::String>, String>,
+    }
+    impl<'a> FindThings<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                filters: Ok(None),
+                sort: Ok(None),
+            }
+        }
+        pub fn filters<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.filters = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for filters failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for sort failed"
+                        .to_string()
+                });
+            self
+        }
+        fn __request(
+            self,
+        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+            let Self { client, filters, sort } = self;
+            let filters = filters.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/found-things", client.baseurl,);
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::ledgerkey::client::reqwest::header::ACCEPT,
+                    ::ledgerkey::client::reqwest::header::HeaderValue::from_static(
+                        "application/json",
+                    ),
+                )
+                .query(&::ledgerkey::client::QueryParam::new("filters", &filters))
+                .query(&::ledgerkey::client::QueryParam::new("sort", &sort))
+                .build()?;
+            Ok((client, request))
+        }
+        ///Sends a `GET` request to `/found-things`
+        pub async fn send(self) -> Result<ResponseValue<types::ThingPage>, Error> {
+            let (client, request) = self.__request()?;
+            let response = client
+                .inner
+                .exec(&super::operations::FIND_THINGS, request)
+                .await?;
+            ResponseValue::from_response(response).await
+        }
+        /// Adds a filter: the list has the rows for which all of them hold. One that the vendor does not take is told by `send`.
+        pub fn filter(
+            mut self,
+            filter: ::ledgerkey::client::Filter<super::search::FindThingsFilter>,
+        ) -> Self {
+            self.filters = ::ledgerkey::client::add_filter(self.filters, filter);
+            self
+        }
+        /// Sorts by this field; by each further one where those before are equal, if the vendor takes several.
+        pub fn sort_by(
+            mut self,
+            sort: ::ledgerkey::client::Sort<super::search::FindThingsSort>,
+        ) -> Self {
+            self.sort = ::ledgerkey::client::add_sort(self.sort, sort, usize::MAX);
+            self
+        }
+    }
 }
 /// Items consumers will typically use such as the Client.
 pub mod prelude {
     pub use self::super::Client;
+}
+/// What lists can be filtered and sorted by, as far as the vendor or its users tell; the builders take any text too.
+pub mod search {
+    ///What `findThings` can be filtered by.
+    #[derive(Debug, Clone, Copy)]
+    pub enum FindThingsFilter {
+        ///`kind`
+        Kind,
+        ///`made.at`
+        MadeAt,
+    }
+    impl ::ledgerkey::client::FilterField for FindThingsFilter {
+        fn name(self) -> &'static str {
+            match self {
+                Self::Kind => "kind",
+                Self::MadeAt => "made.at",
+            }
+        }
+        fn ops(self) -> &'static [::ledgerkey::client::Op] {
+            match self {
+                Self::Kind => &[::ledgerkey::client::Op::Eq, ::ledgerkey::client::Op::In],
+                Self::MadeAt => &[],
+            }
+        }
+    }
+    ///What `findThings` can be sorted by.
+    #[derive(Debug, Clone, Copy)]
+    pub enum FindThingsSort {
+        ///`kind`
+        Kind,
+        ///`made.at`
+        MadeAt,
+    }
+    impl ::ledgerkey::client::SortField for FindThingsSort {
+        fn name(self) -> &'static str {
+            match self {
+                Self::Kind => "kind",
+                Self::MadeAt => "made.at",
+            }
+        }
+    }
 }
 /// What the spec says of this API.
 pub static API: ::ledgerkey::table::Api = {
@@ -2621,6 +2771,7 @@ pub static API: ::ledgerkey::table::Api = {
             &operations::SEND_THING,
             &operations::TYPE,
             &operations::LIST_OLD_THINGS,
+            &operations::FIND_THINGS,
         ],
     }
 };
@@ -3061,6 +3212,50 @@ pub mod operations {
         body: table::Body::Form,
         answer: table::Answer::Json(
             ::ledgerkey::client::check::<::std::vec::Vec<super::types::Thing>>,
+        ),
+        facts: &super::API,
+    };
+    ///`findThings`: Find things
+    pub static FIND_THINGS: table::Operation = table::Operation {
+        api: "everything",
+        id: "findThings",
+        method: "GET",
+        path: "/found-things",
+        summary: "Find things",
+        source: "everything.example/docs/found",
+        security: &[
+            &[
+                table::Scheme {
+                    name: "session",
+                    place: table::Place::Header("sessionid"),
+                },
+                table::Scheme {
+                    name: "app",
+                    place: table::Place::Header("appkey"),
+                },
+            ],
+        ],
+        denied: &[],
+        replay_safe: true,
+        trust: false,
+        role: None,
+        in_company: true,
+        paging: None,
+        params: &[
+            table::Param {
+                name: "filters",
+                place: table::ParamPlace::Query,
+                required: false,
+            },
+            table::Param {
+                name: "sort",
+                place: table::ParamPlace::Query,
+                required: false,
+            },
+        ],
+        body: table::Body::None,
+        answer: table::Answer::Json(
+            ::ledgerkey::client::check::<super::types::ThingPage>,
         ),
         facts: &super::API,
     };
