@@ -133,11 +133,11 @@ async fn a_sign_out_is_one_for_every_process() {
 async fn a_process_that_has_made_no_call_signs_out_what_is_in_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    process(&sandbox, &file(&directory)).sign_out().await.unwrap();
+    like_a_process(&sandbox, &file(&directory)).sign_out().await.unwrap();
     assert_eq!((sandbox.sign_ins(), sandbox.served("logout")), (0, 0), "there is none");
-    let other = process(&sandbox, &file(&directory));
+    let other = like_a_process(&sandbox, &file(&directory));
     list(&other).await.unwrap();
-    process(&sandbox, &file(&directory)).sign_out().await.unwrap();
+    like_a_process(&sandbox, &file(&directory)).sign_out().await.unwrap();
     assert_eq!(sandbox.served("logout"), 1);
     list(&other).await.unwrap();
     assert_eq!(sandbox.sign_ins(), 2);
@@ -147,7 +147,7 @@ async fn a_process_that_has_made_no_call_signs_out_what_is_in_the_file() {
 async fn a_dead_session_out_of_the_file_is_not_taken_for_one_that_was_refused_fresh() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();
-    let [one, two] = [process(&sandbox, &file(&directory)), process(&sandbox, &file(&directory))];
+    let [one, two] = [like_a_process(&sandbox, &file(&directory)), like_a_process(&sandbox, &file(&directory))];
     all_list(&[one.clone(), two.clone()]).await;
     sandbox.revoke(Revoke::All);
     list(&two).await.unwrap();

@@ -132,7 +132,11 @@ impl Connection {
 
     /// As [`call`](Self::call), with the answer not yet read.
     pub(super) async fn answer(&self, operation: &'static Operation, arguments: &Arguments) -> Result<Response, Error> {
-        self.exec(operation, self.request(operation, arguments)?).await
+        let request = self.request(operation, arguments)?;
+        match &arguments.contents {
+            Some(contents) => self.exec_with(operation, request, contents).await,
+            None => self.exec(operation, request).await,
+        }
     }
 
     fn request(&self, operation: &'static Operation, arguments: &Arguments) -> Result<reqwest::Request, Error> {
@@ -182,11 +186,10 @@ impl Connection {
             return Err(Error::config(format!("{} takes no file as its body", operation.id)));
         }
         match (operation.body, &arguments.body) {
-            (Body::Binary, None) => {
-                let contents = arguments.contents.as_ref();
-                let contents = contents.ok_or_else(|| Error::config(format!("{} needs a file", operation.id)))?;
-                request = request.header(CONTENT_TYPE, "application/octet-stream").body(contents.body()?);
+            (Body::Binary, None) if arguments.contents.is_none() => {
+                return Err(Error::config(format!("{} needs a file", operation.id)));
             }
+            (Body::Binary, None) => request = request.header(CONTENT_TYPE, "application/octet-stream"),
             (Body::Binary, Some(_)) => {
                 return Err(Error::config(format!("{} takes a file, and no JSON", operation.id)));
             }

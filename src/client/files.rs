@@ -11,11 +11,12 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 use http_body::{Frame, SizeHint};
-use reqwest::Body;
+use reqwest::{Body, Request};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt as _;
 
-use super::{ByteStream, Error};
+use super::{ByteStream, Connection, Error, Response};
+use crate::table::Operation;
 
 /// What a file that is sent holds. Clones share it.
 ///
@@ -116,12 +117,36 @@ impl From<&'static [u8]> for Contents {
     }
 }
 
-/// For the builders of calls that take a file as their body.
-impl TryFrom<Contents> for Body {
-    type Error = Error;
+impl From<String> for Contents {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
 
-    fn try_from(contents: Contents) -> Result<Self, Error> {
-        contents.body()
+impl From<&'static str> for Contents {
+    fn from(text: &'static str) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl Connection {
+    /// As [`exec`](Self::exec), for a request whose body holds these contents: they are read from their beginning for each try, unless they
+    /// are a stream.
+    ///
+    /// # Errors
+    /// As [`exec`](Self::exec), and `file` if they cannot be read.
+    pub async fn exec_with(
+        &self,
+        operation: &'static Operation,
+        request: Request,
+        contents: &Contents,
+    ) -> Result<Response, Error> {
+        let build = || {
+            let mut request = request.try_clone().ok_or_else(|| Error::config("the request has a body already"))?;
+            *request.body_mut() = Some(contents.body()?);
+            Ok(request)
+        };
+        self.exec_built(operation, contents.can_be_had_once(), &build).await
     }
 }
 

@@ -152,7 +152,7 @@ impl Connection {
     }
 
     /// Takes a request through its whole life. One whose body is a stream is sent once: where it would be sent again, the failure of the
-    /// first try is the outcome. [`exec_built`](Self::exec_built) sends those again too.
+    /// first try is the outcome. [`exec_with`](Self::exec_with) and [`exec_built`](Self::exec_built) send those again too.
     ///
     /// # Errors
     /// Every kind that [`Error`] has. `not-permitted` and `config` come before a byte has left.

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::visit_mut::{self, VisitMut};
 use syn::{Expr, ImplItem, Item, Stmt};
 
 use crate::model::{Model, Operation};
@@ -71,8 +72,10 @@ pub(crate) fn module<'f>(items: &'f mut [Item], name: &str) -> Option<&'f mut Ve
 
 struct Call {
     docs: Vec<syn::Attribute>,
-    /// What builds the request, up to and including `let mut request`.
+    /// What builds the request, up to and including `let mut request`; without its body, where that is a file.
     build: Vec<Stmt>,
+    /// What the file is called in it.
+    file: Option<syn::Ident>,
     /// What the client and the request are called in it.
     client: syn::Ident,
     request: syn::Ident,
@@ -96,9 +99,12 @@ impl Call {
         let response = local(statements.get(statements.len().checked_sub(2)?)?)?.0.clone();
         let Some(Stmt::Expr(Expr::Match(status), None)) = statements.last() else { return None };
         let syn::ReturnType::Type(_, output) = &send.sig.output else { return None };
+        let (mut build, mut file) = (statements[..=built].to_vec(), Body::default());
+        file.visit_stmt_mut(build.last_mut()?);
         Some(Self {
             docs: send.attrs.clone(),
-            build: statements[..=built].to_vec(),
+            build,
+            file: file.0,
             client,
             request,
             response,
@@ -109,19 +115,32 @@ impl Call {
     }
 
     fn write(&self) -> Vec<ImplItem> {
-        let Self { docs, build, client, request, response, operation, answer, read } = self;
+        let Self { docs, build, file, client, request, response, operation, answer, read } = self;
+        let (contents, given) = match file {
+            Some(file) => (quote!(, ::ledgerkey::client::Contents), quote!(, #file)),
+            None => Default::default(),
+        };
         let built = syn::parse_quote! {
             // No parameter is called so.
-            fn __request(self) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+            fn __request(self) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request #contents), Error> {
                 #(#build)*
-                Ok((#client, #request))
+                Ok((#client, #request #given))
             }
+        };
+        let exec = match file {
+            Some(_) => quote! {
+                let (client, request, contents) = self.__request()?;
+                let #response = client.inner.exec_with(&super::operations::#operation, request, &contents).await?;
+            },
+            None => quote! {
+                let (client, request) = self.__request()?;
+                let #response = client.inner.exec(&super::operations::#operation, request).await?;
+            },
         };
         let send = syn::parse_quote! {
             #(#docs)*
             pub async fn send(self) -> Result<ResponseValue<#answer>, Error> {
-                let (client, request) = self.__request()?;
-                let #response = client.inner.exec(&super::operations::#operation, request).await?;
+                #exec
                 #read
             }
         };
@@ -149,6 +168,23 @@ impl Call {
             }
         };
         vec![pages, items]
+    }
+}
+
+/// Takes `.body(name)` out of what builds a request: of a body that is JSON or a form, it is written otherwise.
+#[derive(Default)]
+struct Body(Option<syn::Ident>);
+
+impl VisitMut for Body {
+    fn visit_expr_mut(&mut self, node: &mut Expr) {
+        visit_mut::visit_expr_mut(self, node);
+        if let Expr::MethodCall(call) = node
+            && call.method == "body"
+            && let Some(Expr::Path(name)) = call.args.first()
+        {
+            self.0 = name.path.get_ident().cloned();
+            *node = (*call.receiver).clone();
+        }
     }
 }
 

@@ -61,10 +61,15 @@ impl VisitMut for Rewrite<'_> {
     fn visit_path_mut(&mut self, path: &mut syn::Path) {
         // One segment alone is a variable or a type, whatever its name.
         let of_crate = path.segments.len() > 1;
+        let is_body = path.segments.get(1).is_some_and(|second| second.ident == "Body");
         match path.segments.first_mut() {
             Some(first) if of_crate && first.ident == "progenitor_client" => {
                 let rest = path.segments.iter().skip(1);
                 *path = syn::parse_quote!(::ledgerkey::client::#(#rest)::*);
+            }
+            // A body of bytes: what it holds can be had again for a second try, and reqwest's own body cannot.
+            Some(first) if of_crate && first.ident == "reqwest" && is_body => {
+                *path = syn::parse_quote!(::ledgerkey::client::Contents);
             }
             Some(first) if of_crate && first.ident == "reqwest" => {
                 let rest = path.segments.iter().skip(1);

@@ -2280,7 +2280,7 @@ pub mod builder {
     pub struct SendThing<'a> {
         client: &'a super::Client,
         id: Result<i64, String>,
-        body: Result<::ledgerkey::client::reqwest::Body, String>,
+        body: Result<::ledgerkey::client::Contents, String>,
     }
     impl<'a> SendThing<'a> {
         pub fn new(client: &'a super::Client) -> Self {
@@ -2301,7 +2301,7 @@ pub mod builder {
         }
         pub fn body<B>(mut self, value: B) -> Self
         where
-            B: std::convert::TryInto<::ledgerkey::client::reqwest::Body>,
+            B: std::convert::TryInto<::ledgerkey::client::Contents>,
         {
             self.body = value
                 .try_into()
@@ -2312,7 +2312,14 @@ pub mod builder {
         }
         fn __request(
             self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        ) -> Result<
+            (
+                &'a super::Client,
+                ::ledgerkey::client::reqwest::Request,
+                ::ledgerkey::client::Contents,
+            ),
+            Error,
+        > {
             let Self { client, id, body } = self;
             let id = id.map_err(Error::InvalidRequest)?;
             let body = body.map_err(Error::InvalidRequest)?;
@@ -2329,16 +2336,15 @@ pub mod builder {
                         "application/octet-stream",
                     ),
                 )
-                .body(body)
                 .build()?;
-            Ok((client, request))
+            Ok((client, request, body))
         }
         ///Sends a `PUT` request to `/things/{id}/file`
         pub async fn send(self) -> Result<ResponseValue<()>, Error> {
-            let (client, request) = self.__request()?;
+            let (client, request, contents) = self.__request()?;
             let response = client
                 .inner
-                .exec(&super::operations::SEND_THING, request)
+                .exec_with(&super::operations::SEND_THING, request, &contents)
                 .await?;
             Ok(ResponseValue::empty(response))
         }
