@@ -203,7 +203,6 @@ fn required(look_up: Lookup<'_>, name: &str) -> Result<String, Error> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says what it expects by panicking")]
 mod tests {
     use super::*;
 
