@@ -30,8 +30,9 @@ fn nobody_reads() {
         let done = unread(vendors.command(arguments));
         assert_eq!((done.status.code(), done.stderr.as_slice()), (Some(0), &b""[..]), "{arguments:?}");
     }
-    // The session was ended all the same, and no further page was asked for.
-    assert_eq!((vendors.sandbox.acted("logout"), vendors.sandbox.acted("listVendors")), (2, 2));
+    // The session was ended all the same, and no further page was asked for but the one that is fetched ahead.
+    assert_eq!(vendors.sandbox.acted("logout"), 2);
+    assert!((2..=3).contains(&vendors.sandbox.acted("listVendors")));
 }
 
 #[cfg(target_os = "linux")]
