@@ -180,16 +180,19 @@ async fn a_path_parameter_stays_in_its_segment() {
 
 /// An id that is empty would make a call for one record a call for all of them.
 #[tokio::test]
-async fn an_empty_path_parameter_is_refused_before_anything_is_sent() {
+async fn a_path_parameter_of_nothing_is_refused_before_anything_is_sent() {
     let vendor = Vendor::granting("example-session", |request| success(request.path()));
     let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
     let organization = vendors.organization(("bill", "developer-key"), &plain).unwrap();
     let api = organization.api();
-    let mut outcomes = vec![api.get_vendor().vendor_id(String::new()).send().await.map(drop)];
-    for id in ["getVendor", "archiveVendor"] {
-        let operation = bill::api::API.operation(id).unwrap();
-        let arguments = Arguments::default().param("vendorId", "");
-        outcomes.push(api.inner().call(operation, &arguments).await.map(drop));
+    let mut outcomes = Vec::new();
+    for nothing in ["", " ", "   "] {
+        outcomes.push(api.get_vendor().vendor_id(nothing).send().await.map(drop));
+        for id in ["getVendor", "archiveVendor"] {
+            let operation = bill::api::API.operation(id).unwrap();
+            let arguments = Arguments::default().param("vendorId", nothing);
+            outcomes.push(api.inner().call(operation, &arguments).await.map(drop));
+        }
     }
     for outcome in outcomes {
         let error = outcome.unwrap_err();

@@ -198,7 +198,7 @@ async fn a_file_that_must_not_be_used_is_refused_and_left_alone() {
     std::fs::set_permissions(file(&directory), std::fs::Permissions::from_mode(0o644)).unwrap();
     refused(&sandbox, &file(&directory), "chmod 600").await;
 
-    refused(&sandbox, directory.path(), "not a file").await;
+    refused(&sandbox, directory.path(), "not a regular file").await;
     assert_eq!(sandbox.sign_ins(), 1);
 }
 

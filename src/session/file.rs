@@ -78,7 +78,7 @@ impl FileStore {
         let metadata = file.metadata().map_err(|error| self.failed("cannot be looked at", &error))?;
         let refuse = |what: &str| Err(StoreError::Unusable(format!("{} {what}", self.path.display())));
         if !metadata.is_file() {
-            return refuse("is not a file: name one, not a directory");
+            return refuse("is not a regular file: name one");
         }
         if metadata.uid() != rustix::process::geteuid().as_raw() {
             return refuse("belongs to another user: its sessions are not used");

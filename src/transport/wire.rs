@@ -169,7 +169,9 @@ impl Wire {
     pub(super) fn check_target(&self, operation: &Operation, target: &Url) -> Result<(), Error> {
         if operation.path.contains('{') {
             let mut segments = operation.path.rsplit('/').zip(target.path().rsplit('/'));
-            if let Some((name, _)) = segments.find(|(name, segment)| name.starts_with('{') && segment.is_empty()) {
+            // Blanks too: they are the same slip, and no vendor's id.
+            let is_blank = |segment: &str| segment.replace("%20", "").is_empty();
+            if let Some((name, _)) = segments.find(|(name, segment)| name.starts_with('{') && is_blank(segment)) {
                 let name = name.trim_matches(['{', '}']);
                 return Err(Error::config(format!("{}: the parameter {name} is empty", operation.id)));
             }

@@ -177,7 +177,10 @@ pub(crate) fn bezala(look_up: Lookup<'_>, settings: Settings) -> Result<Bezala, 
 pub(crate) fn bill(look_up: Lookup<'_>, settings: Settings) -> Result<Bill, Error> {
     let v3 = look_up("LEDGERKEY_BILL_URL").unwrap_or_else(|| bill::SANDBOX_V3.to_owned());
     let v2 = look_up("LEDGERKEY_BILL_V2_URL").unwrap_or_else(|| bill::SANDBOX_V2.to_owned());
-    Bill::at(&v3, &v2, settings).map_err(|error| under("LEDGERKEY_BILL_URL or LEDGERKEY_BILL_V2_URL", error))
+    Bill::at(&v3, &v2, settings).map_err(|error| {
+        let of_v2 = matches!(&error, Error::Config(words) if words.starts_with("the v2 address"));
+        under(if of_v2 { "LEDGERKEY_BILL_V2_URL" } else { "LEDGERKEY_BILL_URL" }, error)
+    })
 }
 
 /// Says of an error in an address where the address came from.

@@ -58,8 +58,8 @@ fn configuration() {
     for (name, value, words) in [
         ("BILL_USERNAME", "", "BILL_USERNAME"),
         ("BILL_DEV_KEY", "two\nlines", "devKey"),
-        ("LEDGERKEY_BILL_URL", "http://example.com", "the v3 address: plain http"),
-        ("LEDGERKEY_BILL_V2_URL", "http://example.com", "the v2 address: plain http"),
+        ("LEDGERKEY_BILL_URL", "http://example.com", "LEDGERKEY_BILL_URL: the v3 address: plain http"),
+        ("LEDGERKEY_BILL_V2_URL", "http://example.com", "LEDGERKEY_BILL_V2_URL: the v2 address: plain http"),
         ("LEDGERKEY_BILL_URL", "", "LEDGERKEY_BILL_URL"),
         ("LEDGERKEY_STORE", "nowhere:canary", "memory"),
         ("LEDGERKEY_LOG", "a=b=c", "LEDGERKEY_LOG"),
