@@ -169,7 +169,7 @@ mod tests {
 
     use super::super::api;
     use crate::table::Quota;
-    use crate::transport::pace::Window;
+    use crate::transport::window::Window;
 
     const MINUTE: u64 = 60;
     const HOUR: u64 = 3600;

@@ -63,20 +63,23 @@ impl Call<'_> {
         loop {
             let live = self.session().await?;
             let turns = self.wait_for_windows().await?;
-            let taken = self.take(now());
-            // Whose turn it is counts before the next one looks. But a place is not waited for at the head of the line: behind it are calls
-            // that have a place.
-            drop(turns);
-            let (places, counted) = match taken {
-                Some((places, counted)) => (places, Some(counted)),
-                None => (self.places().await?, None),
-            };
-            if let (Some(session), Some(live)) = (&self.shared.session, &live)
-                && session.at_hand().is_none_or(|now| now.generation != live.generation)
-            {
+            if !self.is_at_hand(live.as_deref()) {
                 continue;
             }
-            let Some(mut counted) = counted.or_else(|| self.spend(now())) else { continue };
+            let taken = self.take(now());
+            // What else is waited for is not at the head of the line: behind it are calls that need nothing more.
+            drop(turns);
+            let (places, mut counted) = match taken {
+                Some(taken) => taken,
+                None => {
+                    let places = self.places().await?;
+                    if !self.is_at_hand(live.as_deref()) {
+                        continue;
+                    }
+                    let Some(counted) = self.spend(now()) else { continue };
+                    (places, counted)
+                }
+            };
             match self.share().await? {
                 Share::Taken(shared) => {
                     counted.is_final = true;
@@ -98,6 +101,14 @@ impl Call<'_> {
             places.extend(meter.gauge.try_place()?);
         }
         Some((places, self.spend(now)?))
+    }
+
+    /// Whether the session has not been replaced while something else was waited for.
+    fn is_at_hand(&self, live: Option<&Live>) -> bool {
+        match (&self.shared.session, live) {
+            (Some(session), Some(live)) => session.at_hand().is_some_and(|now| now.generation == live.generation),
+            _ => true,
+        }
     }
 
     async fn session(&self) -> Result<Option<Arc<Live>>, Error> {

@@ -16,6 +16,7 @@ pub(crate) mod pace;
 pub(crate) mod policy;
 pub(crate) mod response;
 pub(crate) mod stream;
+pub(crate) mod window;
 pub(crate) mod wire;
 
 use std::fmt;
