@@ -36,14 +36,10 @@ pub(crate) fn mismatch<T: DeserializeOwned>(body: &[u8]) -> Option<Mismatch> {
 }
 
 /// Whether the body is a list and `T` an object: serde reads a list into an object field by field, and `[]` would pass as an answer without
-/// rows. What `T` is, it tells by what it says of an empty object and of a number (which only a value of any kind takes).
+/// rows. What `T` is, it tells by what it says of a number; a choice of a list and an object says something else.
 fn is_list_for_object<T: DeserializeOwned>(body: &[u8]) -> bool {
-    let is_list = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let takes_objects = || match serde_json::from_slice::<T>(b"{}") {
-        Ok(_) => true,
-        Err(error) => !error.to_string().starts_with("invalid type: map"),
-    };
-    is_list && takes_objects() && serde_json::from_slice::<T>(b"0").is_err()
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+        && serde_json::from_slice::<T>(b"0").is_err_and(|error| error.to_string().contains(", expected struct "))
 }
 
 /// serde's words quote the value that did not fit, which may be anything, a session for one. Only the kind of it is kept.
@@ -74,6 +70,8 @@ fn describe(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[derive(Debug, serde::Deserialize)]
@@ -89,6 +87,31 @@ mod tests {
 
     fn told(body: &str) -> String {
         mismatch::<Row>(body.as_bytes()).unwrap().to_string()
+    }
+
+    /// As the generator writes a choice.
+    #[derive(Debug)]
+    enum Rows {
+        Bare(Vec<Inner>),
+        Within(BTreeMap<String, Vec<Inner>>),
+    }
+
+    impl<'de> serde::Deserialize<'de> for Rows {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = crate::client::text_of(deserializer)?;
+            let bare = || crate::client::value_of(&text).map(Self::Bare);
+            let within = || crate::client::value_of(&text).map(Self::Within);
+            bare().or_else(within).ok_or_else(|| serde::de::Error::custom("none of the choices"))
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_object_unless_the_spec_leaves_the_choice() {
+        assert!(matches!(decode(br#"[{"id":1}]"#).unwrap(), Rows::Bare(rows) if rows.len() == 1));
+        assert!(matches!(decode(br#"{"rows":[]}"#).unwrap(), Rows::Within(rows) if rows.len() == 1));
+        assert!(decode::<Row>(b"[]").is_err() && decode::<Rows>(b"7").is_err());
+        assert_eq!(decode::<Vec<u32>>(b"[1]").unwrap(), [1]);
+        assert_eq!(decode::<serde_json::Value>(b" [1]").unwrap(), serde_json::json!([1]));
     }
 
     #[test]
