@@ -126,10 +126,10 @@ pub fn meaning(status: u16, codes: &[String], dead: &[u16], limited: &[u16], kno
         () if knows_sessions && said(&["BDC_1361"]) => "untrusted",
         () if said(&["BDC_1107", "BDC_1110"]) => "locked-out",
         () if said(&["BDC_1144", "BDC_1322"]) || told(limited) => "rate-limited",
-        () if [500, 502, 503, 504].contains(&status) => "passing",
+        () if status >= 500 || told(&[408]) => "passing",
         () => "refused",
     }
 }
 
 /// Statuses that a vendor or what stands before it answers with.
-pub const STATUSES: [u16; 16] = [400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504, 200, 201, 204, 302, 304];
+pub const STATUSES: [u16; 16] = [400, 401, 403, 404, 408, 422, 429, 500, 502, 503, 524, 200, 201, 204, 302, 304];
