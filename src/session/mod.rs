@@ -221,8 +221,9 @@ impl Session {
         }
     }
 
-    /// Ends the session at the vendor, if there is one: that of a store too, for all who share it, whether or not this value has used it. The value
-    /// stays usable: the next call signs in again, and a remembered refusal is forgotten. A sign-in under way is let come to its end, and what it gets is ended in the background.
+    /// Ends the session at the vendor, if there is one: that of a store too, for all who share it, whether or not this value has used it.
+    /// The value stays usable: the next call signs in again, and a remembered refusal is forgotten. A sign-in under way is let come to its
+    /// end, and what it gets is ended in the background.
     ///
     /// Dropping a session does not sign out: it would have to wait, or to fail unseen.
     ///
