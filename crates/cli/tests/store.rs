@@ -190,7 +190,7 @@ fn a_store_that_must_not_be_used_is_left_as_it_is() {
 
     fs::remove_file(directory.file()).unwrap();
     fs::create_dir(directory.file()).unwrap();
-    vendors.run(&LIST).failed(2, &["not a directory"]);
+    vendors.run(&LIST).failed(2, &["is not a regular file"]);
     assert!(directory.file().is_dir());
     assert_eq!(vendors.sandbox.sign_ins(), sign_ins, "nothing was sent");
 }
