@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledgerkey::bill::api::operations::LIST_VENDORS;
-use ledgerkey::client::ClientInfo as _;
+use ledgerkey::client::{ClientInfo as _, Policy};
 
 use self::support::{Bare, Pairs, Shifted, Vendor, on_one_thread, organization, timed, times};
 
@@ -62,28 +62,36 @@ fn main() {
         );
         report("typed, both decoded as the same type", calls, &typed.await);
 
-        let undecoded = Pairs::measure(
-            turns,
-            async || {
-                next_turn().await;
-                timed(async {
-                    for _ in 0..calls {
-                        let answer = connection.exec(&LIST_VENDORS, bare.vendors_request()).await.unwrap();
-                        black_box(answer.bytes().await.unwrap());
-                    }
-                })
-                .await
-            },
-            async || {
-                timed(async {
-                    for _ in 0..calls {
-                        black_box(bare.vendors_undecoded().await);
-                    }
-                })
-                .await
-            },
-        );
+        let mut exec = async || {
+            next_turn().await;
+            timed(async {
+                for _ in 0..calls {
+                    let answer = connection.exec(&LIST_VENDORS, bare.vendors_request()).await.unwrap();
+                    black_box(answer.bytes().await.unwrap());
+                }
+            })
+            .await
+        };
+        let undecoded = Pairs::measure(turns, &mut exec, async || {
+            timed(async {
+                for _ in 0..calls {
+                    black_box(bare.vendors_undecoded().await);
+                }
+            })
+            .await
+        });
         report("the same request built, both undecoded", calls, &undecoded.await);
+
+        let limit = Policy::default().attempt;
+        let limited = Pairs::measure(turns, &mut exec, async || {
+            timed(async {
+                for _ in 0..calls {
+                    black_box(bare.vendors_undecoded_within(limit).await);
+                }
+            })
+            .await
+        });
+        report("both within a time limit, both undecoded", calls, &limited.await);
 
         let twice = Pairs::measure(
             turns,

@@ -1,5 +1,7 @@
 //! The same calls as somebody writes them who has no library: the session in a variable, reqwest, and the type to decode.
 
+use std::time::Duration;
+
 use ledgerkey::bezala::api::types::{Account, Token};
 use ledgerkey::bill::api::types::{LoginResponse, VendorList};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
@@ -70,6 +72,12 @@ impl Bare {
     /// A page of vendors, as it came.
     pub async fn vendors_undecoded(&self) -> bytes::Bytes {
         self.vendors_in_session().send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap()
+    }
+
+    /// The same within a time limit of reqwest's own.
+    pub async fn vendors_undecoded_within(&self, limit: Duration) -> bytes::Bytes {
+        let request = self.vendors_in_session().timeout(limit);
+        request.send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap()
     }
 
     /// Bezala's accounts, decoded.

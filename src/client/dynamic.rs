@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{Connection, Contents, Error, Pages, Read, RequestBuilderExt as _, Response, encode_path};
 use crate::table::{Answer, Body, Operation, PagingStyle, Param, ParamPlace};
-use crate::transport::classify::path_of;
+use crate::transport::classify::{path_of, scalar};
 
 /// Arguments for one call.
 ///
@@ -116,7 +116,7 @@ impl Arguments {
 
     /// A field of the form, whether it was given as a parameter or in the body.
     fn text_of(&self, field: &str) -> Option<String> {
-        let in_body = || self.body.as_ref().and_then(|body| body.get(field)).map(text);
+        let in_body = || self.body.as_ref().and_then(|body| body.get(field)).map(|value| scalar(value).into_owned());
         self.get(field).map(str::to_owned).or_else(in_body)
     }
 }
@@ -204,7 +204,7 @@ impl Connection {
                     if !operation.params.iter().any(|param| param.name == name && param.place == ParamPlace::Form) {
                         return Err(unknown(operation, name));
                     }
-                    form.push((name.as_str(), text(value)));
+                    form.push((name.as_str(), scalar(value).into_owned()));
                 }
                 request = request.form_urlencoded(&form)?;
             }
@@ -245,10 +245,6 @@ fn unknown(operation: &Operation, name: &str) -> Error {
     Error::config(format!("{} has no parameter {name}: {known}", operation.id))
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
 /// What a page of a list holds.
 #[derive(Debug, Clone)]
 pub struct Rows {
@@ -271,7 +267,7 @@ fn read(operation: &'static Operation, body: Bytes) -> Result<Read<Rows>, Error>
         PagingStyle::Offset(_) => None,
     };
     let told: Value = at.and_then(|_| serde_json::from_slice(&body).ok()).unwrap_or_default();
-    let next = at.and_then(|at| told.pointer(at)).filter(|next| !next.is_null()).map(text);
+    let next = at.and_then(|at| told.pointer(at)).filter(|next| !next.is_null()).map(|next| scalar(next).into_owned());
     Ok(Read { rows: rows.len(), next, value: Rows { body, rows } })
 }
 

@@ -6,6 +6,7 @@
 pub mod dynamic;
 mod files;
 mod paging;
+mod query;
 mod search;
 pub mod sign_in;
 
@@ -23,6 +24,7 @@ pub use reqwest;
 pub use self::files::Contents;
 use self::paging::Read;
 pub use self::paging::{Items, Page, PageToken, Paged, Pages, told};
+pub use self::query::add_query;
 pub use self::search::{Filter, FilterField, Op, Operand, Sort, SortField, add_filter, add_sort};
 pub use crate::error::Error;
 use crate::error::Mismatch;
@@ -224,37 +226,6 @@ impl RequestBuilderExt for reqwest::RequestBuilder {
     fn form_urlencoded<T: Serialize + ?Sized>(self, body: &T) -> Result<Self, Error> {
         let body = serde_urlencoded::to_string(body).map_err(|_| Error::config("the form cannot be written"))?;
         Ok(self.header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body))
-    }
-}
-
-/// A query parameter: a scalar as `name=value`, a list as `name=a&name=b`, nothing for `None`.
-#[doc(hidden)]
-pub struct QueryParam<'a, T> {
-    name: &'a str,
-    value: &'a T,
-}
-
-impl<'a, T> QueryParam<'a, T> {
-    pub fn new(name: &'a str, value: &'a T) -> Self {
-        Self { name, value }
-    }
-}
-
-impl<T: Serialize> Serialize for QueryParam<'_, T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::Error as _;
-        let value =
-            serde_json::to_value(self.value).map_err(|_| S::Error::custom("a query parameter cannot be written"))?;
-        let values = match value {
-            serde_json::Value::Null => Vec::new(),
-            serde_json::Value::Array(values) => values,
-            scalar => vec![scalar],
-        };
-        let pairs: Vec<(&str, String)> = values
-            .into_iter()
-            .map(|value| (self.name, value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string())))
-            .collect();
-        pairs.serialize(serializer)
     }
 }
 

@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 use self::cursor::Cursor;
 use super::{Connection, Error};
 use crate::table::Operation;
+use crate::transport::classify::scalar;
 use crate::transport::response::Response;
 
 /// Stands for a page of a list: what the vendor calls it, a token or a number. Kept as text, it leads to the same page in a later run, for as
@@ -92,8 +93,7 @@ impl<T: DeserializeOwned + Send + 'static> Paged for Vec<T> {
 pub fn told<T: Serialize>(value: &T, pointer: &str) -> Option<String> {
     match serde_json::to_value(value).ok()?.pointer(pointer)? {
         Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
+        told => Some(scalar(told).into_owned()),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::session::grant::{Grant, NotRenewed, Pending, SignIn};
 use crate::session::store::{Identity, fingerprint};
 use crate::table::{Api, Operation, Way};
 use crate::transport::Connection;
-use crate::transport::classify::path_of;
+use crate::transport::classify::{path_of, scalar};
 
 /// Signs in by one call, whose answer carries the session where the spec says.
 pub struct OneCall {
@@ -80,10 +80,7 @@ impl OneCall {
             .grant(session.into())
             .map_err(|_| absent(self.way.session, "the session cannot be sent as a header"))?;
         grant.trusted = self.way.trusted.and_then(|at| answer.pointer(at)).and_then(Value::as_bool);
-        grant.user = self.way.user.and_then(|at| answer.pointer(at)).map(|user| match user {
-            Value::String(user) => user.clone(),
-            other => other.to_string(),
-        });
+        grant.user = self.way.user.and_then(|at| answer.pointer(at)).map(|user| scalar(user).into_owned());
         Ok(grant)
     }
 

@@ -13,7 +13,8 @@ use super::observe::Waited;
 use super::pace::Meter;
 use super::policy::{Fate, Next, next};
 use super::response::Response;
-use super::{Connection, Sending, Shared};
+use super::sending::Sending;
+use super::{Connection, Shared};
 use crate::error::{Error, Mismatch, Refusal};
 use crate::session::Session;
 use crate::session::state::Live;
@@ -49,7 +50,7 @@ impl<'c> Call<'c> {
         let policy = self.shared.wire.policy();
         let (mut tries, mut replays) = (0, 0);
         loop {
-            let (request, can_repeat) = sending.next(self.operation)?;
+            let (request, can_repeat) = sending.next(self.operation.id)?;
             self.shared.wire.check_target(self.operation, request.url())?;
             let admitted = self.admit().await?;
             if let Some(gate) = gate {

@@ -197,7 +197,8 @@ fn holds(rule: &Rule, refusal: &Refusal) -> bool {
     status && code
 }
 
-fn scalar(value: &Value) -> Cow<'_, str> {
+/// A JSON scalar as text: without the quotation marks that a string has.
+pub(crate) fn scalar(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         other => Cow::Owned(other.to_string()),

@@ -15,6 +15,7 @@ pub(crate) mod observe;
 pub(crate) mod pace;
 pub(crate) mod policy;
 pub(crate) mod response;
+mod sending;
 pub(crate) mod stream;
 pub(crate) mod window;
 pub(crate) mod wire;
@@ -30,6 +31,7 @@ use self::call::Call;
 use self::hide::Hide;
 use self::pace::{Account, Meter};
 use self::response::Response;
+use self::sending::Sending;
 use self::wire::Wire;
 use crate::error::Error;
 use crate::secret::Secret;
@@ -161,7 +163,7 @@ impl Connection {
     /// # Cancelling
     /// Dropping the future gives up the call; whether the vendor acted on it is then unknown. No slot and no sign-in is lost.
     pub async fn exec(&self, operation: &'static Operation, request: Request) -> Result<Response, Error> {
-        self.send(operation, Sending::Given(Some(request))).await
+        self.send(operation, Sending::Given(request)).await
     }
 
     /// As [`exec`](Self::exec), for a request whose body is a stream: it is built anew for each try, unless it can be had only `once`.
@@ -183,31 +185,6 @@ impl Connection {
         // Pinned where it stands: it is some KiB, and would else be moved into its span.
         let call = pin!(Call::new(self, operation, schemes).run(sending));
         call.instrument(span).await
-    }
-}
-
-/// What a call sends.
-#[expect(clippy::large_enum_variant, reason = "one a call, in the call's future")]
-enum Sending<'s> {
-    /// This, and a copy of it at each further try.
-    Given(Option<Request>),
-    /// What this builds, at each try.
-    Built { build: &'s (dyn Fn() -> Result<Request, Error> + Sync), once: bool },
-}
-
-impl Sending<'_> {
-    /// The request of the next try, and whether there can be one after it.
-    fn next(&mut self, operation: &Operation) -> Result<(Request, bool), Error> {
-        match self {
-            Self::Built { build, once } => Ok((build()?, !*once)),
-            Self::Given(kept) => {
-                let request = kept.take();
-                let request =
-                    request.ok_or_else(|| Error::config(format!("{}: its body cannot be sent twice", operation.id)))?;
-                *kept = request.try_clone();
-                Ok((request, kept.is_some()))
-            }
-        }
     }
 }
 

@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, ImplItem, Item, Stmt};
+use syn::{Expr, ImplItem, Item, Stmt, Token};
 
 use crate::model::{Model, Operation};
 use crate::rewrite::first_argument;
@@ -72,10 +73,9 @@ pub(crate) fn module<'f>(items: &'f mut [Item], name: &str) -> Option<&'f mut Ve
 
 struct Call {
     docs: Vec<syn::Attribute>,
-    /// What builds the request, up to and including `let mut request`; without its body, where that is a file.
+    /// What builds the request, up to and including `let mut request`; without what is in `apart`.
     build: Vec<Stmt>,
-    /// What the file is called in it.
-    file: Option<syn::Ident>,
+    apart: Apart,
     /// What the client and the request are called in it.
     client: syn::Ident,
     request: syn::Ident,
@@ -99,12 +99,12 @@ impl Call {
         let response = local(statements.get(statements.len().checked_sub(2)?)?)?.0.clone();
         let Some(Stmt::Expr(Expr::Match(status), None)) = statements.last() else { return None };
         let syn::ReturnType::Type(_, output) = &send.sig.output else { return None };
-        let (mut build, mut file) = (statements[..=built].to_vec(), Body::default());
-        file.visit_stmt_mut(build.last_mut()?);
+        let (mut build, mut apart) = (statements[..=built].to_vec(), Apart::default());
+        apart.visit_stmt_mut(build.last_mut()?);
         Some(Self {
             docs: send.attrs.clone(),
             build,
-            file: file.0,
+            apart,
             client,
             request,
             response,
@@ -115,7 +115,8 @@ impl Call {
     }
 
     fn write(&self) -> Vec<ImplItem> {
-        let Self { docs, build, file, client, request, response, operation, answer, read } = self;
+        let Self { docs, build, apart, client, request, response, operation, answer, read } = self;
+        let Apart { file, query } = apart;
         let (contents, given) = match file {
             Some(file) => (quote!(, ::ledgerkey::client::Contents), quote!(, #file)),
             None => Default::default(),
@@ -124,6 +125,7 @@ impl Call {
             // No parameter is called so.
             fn __request(self) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request #contents), Error> {
                 #(#build)*
+                #(::ledgerkey::client::add_query(&mut #request, #query)?;)*
                 Ok((#client, #request #given))
             }
         };
@@ -171,20 +173,28 @@ impl Call {
     }
 }
 
-/// Takes `.body(name)` out of what builds a request: of a body that is JSON or a form, it is written otherwise.
+/// What is taken out of the chain that builds a request, because it is written otherwise.
 #[derive(Default)]
-struct Body(Option<syn::Ident>);
+struct Apart {
+    /// What the file is called, of `.body(file)`: of a body that is JSON or a form, another method is called.
+    file: Option<syn::Ident>,
+    /// The names and the values of `.query(&QueryParam::new(name, &value))`, which reqwest would open and close the URL for, one by one,
+    /// whether they are given or not.
+    query: Vec<Punctuated<Expr, Token![,]>>,
+}
 
-impl VisitMut for Body {
+impl VisitMut for Apart {
     fn visit_expr_mut(&mut self, node: &mut Expr) {
         visit_mut::visit_expr_mut(self, node);
-        if let Expr::MethodCall(call) = node
-            && call.method == "body"
-            && let Some(Expr::Path(name)) = call.args.first()
-        {
-            self.0 = name.path.get_ident().cloned();
-            *node = (*call.receiver).clone();
+        let Expr::MethodCall(call) = node else { return };
+        match (call.method.to_string().as_str(), call.args.first()) {
+            ("body", Some(Expr::Path(name))) => self.file = name.path.get_ident().cloned(),
+            ("query", Some(Expr::Reference(param))) if let Expr::Call(new) = &*param.expr => {
+                self.query.push(new.args.clone());
+            }
+            _ => return,
         }
+        *node = (*call.receiver).clone();
     }
 }
 

@@ -2125,13 +2125,13 @@ pub mod builder {
                         "application/json",
                     ),
                 )
-                .query(&::ledgerkey::client::QueryParam::new("max", &max))
-                .query(&::ledgerkey::client::QueryParam::new("page", &page))
-                .query(&::ledgerkey::client::QueryParam::new("request", &request))
-                .query(&::ledgerkey::client::QueryParam::new("since", &since))
-                .query(&::ledgerkey::client::QueryParam::new("sort", &sort))
                 .headers(header_map)
                 .build()?;
+            ::ledgerkey::client::add_query(&mut _request, "max", &max)?;
+            ::ledgerkey::client::add_query(&mut _request, "page", &page)?;
+            ::ledgerkey::client::add_query(&mut _request, "request", &request)?;
+            ::ledgerkey::client::add_query(&mut _request, "since", &since)?;
+            ::ledgerkey::client::add_query(&mut _request, "sort", &sort)?;
             Ok((client, _request))
         }
         ///Sends a `GET` request to `/things`
@@ -2403,9 +2403,9 @@ pub mod builder {
                         "application/json",
                     ),
                 )
-                .query(&::ledgerkey::client::QueryParam::new("page", &page))
-                .query(&::ledgerkey::client::QueryParam::new("perPage", &per_page))
                 .build()?;
+            ::ledgerkey::client::add_query(&mut request, "page", &page)?;
+            ::ledgerkey::client::add_query(&mut request, "perPage", &per_page)?;
             Ok((client, request))
         }
         ///Sends a `GET` request to `/types`
@@ -2581,9 +2581,9 @@ pub mod builder {
                         "application/json",
                     ),
                 )
-                .query(&::ledgerkey::client::QueryParam::new("filters", &filters))
-                .query(&::ledgerkey::client::QueryParam::new("sort", &sort))
                 .build()?;
+            ::ledgerkey::client::add_query(&mut request, "filters", &filters)?;
+            ::ledgerkey::client::add_query(&mut request, "sort", &sort)?;
             Ok((client, request))
         }
         ///Sends a `GET` request to `/found-things`

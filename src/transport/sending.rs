@@ -1,0 +1,134 @@
+//! What a call sends: at its first try, and at each that follows.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use reqwest::Request;
+use smallvec::SmallVec;
+use url::Url;
+
+use crate::error::Error;
+
+/// What a call sends.
+#[expect(clippy::large_enum_variant, reason = "one a call, in the call's future")]
+pub(super) enum Sending<'s> {
+    /// This, which was not tried yet.
+    Given(Request),
+    /// The same as what was tried before.
+    Again(Kept),
+    /// What this builds, at each try.
+    Built { build: &'s (dyn Fn() -> Result<Request, Error> + Sync), once: bool },
+    /// Nothing: its body was a stream.
+    Spent,
+}
+
+impl Sending<'_> {
+    /// The request of the next try, and whether there can be one after it.
+    pub(super) fn next(&mut self, operation: &str) -> Result<(Request, bool), Error> {
+        match self {
+            Self::Built { build, once } => return Ok((build()?, !*once)),
+            Self::Again(kept) => return Ok((kept.request(operation)?, true)),
+            Self::Given(_) | Self::Spent => {}
+        }
+        match std::mem::replace(self, Self::Spent) {
+            Self::Given(request) => {
+                if let Some(kept) = Kept::of(&request) {
+                    *self = Self::Again(kept);
+                }
+                Ok((request, matches!(self, Self::Again(_))))
+            }
+            _ => Err(spent(operation)),
+        }
+    }
+}
+
+fn spent(operation: &str) -> Error {
+    Error::config(format!("{operation}: its body cannot be sent twice"))
+}
+
+/// What another request is made of. Nearly every call succeeds and nothing is made of it; so it has to be cheap to keep.
+pub(super) enum Kept {
+    /// Of one without a body, the parts: its few headers without the table that finds them by name.
+    Parts { method: Method, url: Url, headers: Headers, version: Version, timeout: Option<Duration> },
+    Whole(Request),
+}
+
+/// A list has one before the session's are added.
+type Headers = SmallVec<[(HeaderName, HeaderValue); 2]>;
+
+impl Kept {
+    fn of(request: &Request) -> Option<Self> {
+        if request.body().is_some() {
+            return request.try_clone().map(Self::Whole);
+        }
+        let headers = request.headers().iter().map(|(name, value)| (name.clone(), value.clone()));
+        Some(Self::Parts {
+            method: request.method().clone(),
+            url: request.url().clone(),
+            headers: headers.collect(),
+            version: request.version(),
+            timeout: request.timeout().copied(),
+        })
+    }
+
+    fn request(&self, operation: &str) -> Result<Request, Error> {
+        match self {
+            Self::Whole(request) => request.try_clone().ok_or_else(|| spent(operation)),
+            Self::Parts { method, url, headers, version, timeout } => {
+                let mut request = Request::new(method.clone(), url.clone());
+                *request.headers_mut() = HeaderMap::with_capacity(headers.len());
+                for (name, value) in headers {
+                    request.headers_mut().append(name, value.clone());
+                }
+                (*request.version_mut(), *request.timeout_mut()) = (*version, *timeout);
+                Ok(request)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{ACCEPT, COOKIE};
+
+    use super::*;
+
+    fn with(body: Option<reqwest::Body>) -> Request {
+        let mut request = Request::new(Method::PUT, "https://vendor.example/a?b=c".parse().unwrap());
+        for value in ["one", "two"] {
+            request.headers_mut().append(ACCEPT, HeaderValue::from_static(value));
+        }
+        let mut secret = HeaderValue::from_static("example");
+        secret.set_sensitive(true);
+        request.headers_mut().insert(COOKIE, secret);
+        *request.version_mut() = Version::HTTP_2;
+        *request.timeout_mut() = Some(Duration::from_secs(7));
+        *request.body_mut() = body;
+        request
+    }
+
+    #[test]
+    fn each_further_try_sends_the_same() {
+        for body in [None, Some("text")] {
+            let (given, mut sending) = (with(body.map(Into::into)), Sending::Given(with(body.map(Into::into))));
+            for _ in 0..3 {
+                let (request, can_repeat) = sending.next("example").unwrap();
+                assert!(can_repeat);
+                assert_eq!((request.method(), request.url()), (given.method(), given.url()));
+                assert_eq!(request.headers(), given.headers());
+                assert!(request.headers()[COOKIE].is_sensitive());
+                assert_eq!((request.version(), request.timeout()), (given.version(), given.timeout()));
+                assert_eq!(request.body().and_then(reqwest::Body::as_bytes), body.map(str::as_bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_is_sent_once() {
+        let stream = futures_util::stream::iter([Ok::<_, std::io::Error>("text")]);
+        let mut sending = Sending::Given(with(Some(reqwest::Body::wrap_stream(stream))));
+        assert!(!sending.next("example").unwrap().1);
+        let error = sending.next("example").unwrap_err();
+        assert!(error.to_string().contains("cannot be sent twice"), "{error}");
+    }
+}
