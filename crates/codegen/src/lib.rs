@@ -39,6 +39,7 @@
 mod build;
 mod calls;
 mod codes;
+mod empty_lists;
 mod fault;
 mod generate;
 mod generator;

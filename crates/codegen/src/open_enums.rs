@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use heck::ToPascalCase;
 use serde_json::{Map, Value, json};
 
-use crate::prepare::collect_refs;
+use crate::prepare::{collect_refs, entries, operations};
 
 /// Opens the enums of every schema that an answer can hold, and those that stand in an answer itself.
 pub(crate) fn open_enums_of_answers(spec: &mut Value) {
@@ -42,15 +42,6 @@ pub(crate) fn open_enums_of_answers(spec: &mut Value) {
             None => spec["components"]["schemas"] = Value::Object(hoist.known),
         }
     }
-}
-
-fn operations(spec: &Value) -> impl Iterator<Item = &Value> {
-    let paths = spec.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::values);
-    paths.flat_map(|item| item.as_object().into_iter().flat_map(Map::values))
-}
-
-fn entries<'v>(spec: &'v mut Value, pointer: &str) -> impl Iterator<Item = (&'v String, &'v mut Value)> {
-    spec.pointer_mut(pointer).and_then(Value::as_object_mut).into_iter().flatten()
 }
 
 /// Where the known values go.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::empty_lists::tell_empty_lists_of_requests;
 use crate::markdown::{escaped, link};
 use crate::model::{BodyKind, Model, Operation};
 use crate::open_enums::open_enums_of_answers;
@@ -29,6 +30,7 @@ pub(crate) fn prepare(spec: &Value, model: &Model) -> Value {
     }
     keep_reachable_schemas(&mut spec, kept);
     open_enums_of_answers(&mut spec);
+    tell_empty_lists_of_requests(&mut spec);
     strip(&mut spec, false);
     spec
 }
@@ -129,6 +131,17 @@ pub(crate) fn collect_refs(node: &Value, spec: &Value, found: &mut BTreeSet<Stri
         Value::Array(values) => values.iter().for_each(|value| collect_refs(value, spec, found)),
         _ => {}
     }
+}
+
+/// What stands under a path: the operations, and what they share.
+pub(crate) fn operations(spec: &Value) -> impl Iterator<Item = &Value> {
+    let paths = spec.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::values);
+    paths.flat_map(|item| item.as_object().into_iter().flat_map(Map::values))
+}
+
+/// The entries of the map at this pointer.
+pub(crate) fn entries<'v>(spec: &'v mut Value, pointer: &str) -> impl Iterator<Item = (&'v String, &'v mut Value)> {
+    spec.pointer_mut(pointer).and_then(Value::as_object_mut).into_iter().flatten()
 }
 
 /// Drops what the generator has no use for, and what would keep a schema from being recognized: examples, extensions, the bounds of
