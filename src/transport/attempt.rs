@@ -56,70 +56,70 @@ impl Failure {
     }
 }
 
-/// Sends the request once, within the limit.
-pub(super) async fn attempt(
-    shared: &Shared,
+/// Sends the request once, within the limit. It is handed on before anything is waited for: else it would be the largest part of every call
+/// that waits.
+pub(super) fn attempt<'s>(
+    shared: &'s Shared,
     operation: &'static Operation,
-    schemes: &[Scheme],
-    request: Request,
+    schemes: &'s [Scheme],
+    mut request: Request,
     admitted: Admitted,
     limit: Duration,
     number: u32,
-) -> Result<Response, Failure> {
+) -> impl Future<Output = Result<Response, Failure>> + Send + 's {
     let wire = &shared.wire;
-    // The names are OpenTelemetry's for an HTTP client. The path is the spec's template: a path itself can hold an id.
-    let span = tracing::debug_span!(
-        "attempt",
-        otel.kind = "client",
-        http.request.method = operation.method,
-        url.template = operation.path,
-        server.address = wire.host(),
-        http.request.resend_count = number.saturating_sub(1),
-        http.response.status_code = tracing::field::Empty,
-        error.r#type = tracing::field::Empty,
-    );
-    let began = wire.observer().map(|_| wire.clock().monotonic());
-    let exchange = pin!(exchange(wire, operation, schemes, request, admitted, limit));
-    let outcome = exchange.instrument(span.clone()).await;
-    let (status, kind) = match &outcome {
-        Ok(response) => (Some(response.status.as_u16()), None),
-        Err(failure) => (failure.status(), Some(failure.kind())),
-    };
-    if !span.is_disabled() {
-        if let Some(status) = status {
-            span.record("http.response.status_code", status);
+    let attached = admitted.live.as_ref().map_or(Ok(()), |live| attach::attach(&mut request, schemes, &live.grant));
+    let sent = attached.map(|()| wire.http().execute(request));
+    async move {
+        // The names are OpenTelemetry's for an HTTP client. The path is the spec's template: a path itself can hold an id.
+        let span = tracing::debug_span!(
+            "attempt",
+            otel.kind = "client",
+            http.request.method = operation.method,
+            url.template = operation.path,
+            server.address = wire.host(),
+            http.request.resend_count = number.saturating_sub(1),
+            http.response.status_code = tracing::field::Empty,
+            error.r#type = tracing::field::Empty,
+        );
+        let began = wire.observer().map(|_| wire.clock().monotonic());
+        let exchange = pin!(exchange(wire, operation, sent, admitted, limit));
+        let outcome = exchange.instrument(span.clone()).await;
+        let (status, kind) = match &outcome {
+            Ok(response) => (Some(response.status.as_u16()), None),
+            Err(failure) => (failure.status(), Some(failure.kind())),
+        };
+        if !span.is_disabled() {
+            if let Some(status) = status {
+                span.record("http.response.status_code", status);
+            }
+            if let Some(kind) = kind {
+                span.record("error.type", kind);
+            }
         }
-        if let Some(kind) = kind {
-            span.record("error.type", kind);
+        if let (Some(observer), Some(began)) = (wire.observer(), began) {
+            observer.attempted(operation, status, kind, wire.clock().monotonic().saturating_sub(began));
         }
+        outcome
     }
-    if let (Some(observer), Some(began)) = (wire.observer(), began) {
-        observer.attempted(operation, status, kind, wire.clock().monotonic().saturating_sub(began));
-    }
-    outcome
 }
 
 async fn exchange(
     wire: &Wire,
     operation: &'static Operation,
-    schemes: &[Scheme],
-    mut request: Request,
+    sent: Result<impl Future<Output = reqwest::Result<reqwest::Response>>, Error>,
     admitted: Admitted,
     limit: Duration,
 ) -> Result<Response, Failure> {
-    if let Some(live) = &admitted.live
-        && let Err(error) = attach::attach(&mut request, schemes, &live.grant)
-    {
-        return Err(Failure::Unsent(error));
-    }
+    let sent = sent.map_err(Failure::Unsent)?;
     let answer = async {
-        let mut answer = wire.http().execute(request).await?;
+        let mut answer = sent.await?;
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
         let payload = match operation.answer {
             Answer::Bytes if status.is_success() && operation.facts.answers.success.is_none() => {
                 Payload::Stream(ByteStream::of(operation, answer, wire.clock().clone(), limit, admitted))
             }
-            _ => match whole(answer, wire.policy().longest_answer).await? {
+            _ => match whole(&mut answer, wire.policy().longest_answer).await? {
                 Some(body) => Payload::Whole(body),
                 None => return Ok(None),
             },
@@ -161,7 +161,7 @@ async fn exchange(
 }
 
 /// The body, or `None` if it is longer than `most` bytes: what a hostile or broken server sends must not fill the memory.
-async fn whole(mut answer: reqwest::Response, most: usize) -> reqwest::Result<Option<Bytes>> {
+async fn whole(answer: &mut reqwest::Response, most: usize) -> reqwest::Result<Option<Bytes>> {
     let is_over = |length: usize| length > most;
     if answer.content_length().is_some_and(|length| usize::try_from(length).map_or(true, is_over)) {
         return Ok(None);

@@ -41,7 +41,7 @@ impl<'c> Call<'c> {
     }
 
     /// Tries until there is an answer, an error that will not pass, or no time left.
-    pub(super) async fn run(mut self, mut sending: Sending<'_>) -> Result<Response, Error> {
+    pub(super) async fn run(&mut self, sending: &mut Sending<'_>) -> Result<Response, Error> {
         let gate = self.shared.gate.as_ref().filter(|_| self.operation.in_company);
         let _lease = match gate {
             Some(gate) => Some(self.bound("waiting for the company", gate.enter(self.operation)).await??),

@@ -163,7 +163,7 @@ impl Connection {
     /// # Cancelling
     /// Dropping the future gives up the call; whether the vendor acted on it is then unknown. No slot and no sign-in is lost.
     pub async fn exec(&self, operation: &'static Operation, request: Request) -> Result<Response, Error> {
-        self.send(operation, Sending::Given(request)).await
+        self.send(operation, &mut Sending::Given(request)).await
     }
 
     /// As [`exec`](Self::exec), for a request whose body is a stream: it is built anew for each try, unless it can be had only `once`.
@@ -176,14 +176,15 @@ impl Connection {
         once: bool,
         build: &(dyn Fn() -> Result<Request, Error> + Sync),
     ) -> Result<Response, Error> {
-        self.send(operation, Sending::Built { build, once }).await
+        self.send(operation, &mut Sending::Built { build, once }).await
     }
 
-    async fn send(&self, operation: &'static Operation, sending: Sending<'_>) -> Result<Response, Error> {
+    async fn send(&self, operation: &'static Operation, sending: &mut Sending<'_>) -> Result<Response, Error> {
         let schemes = attach::permit(operation, self.session().map(Session::way))?;
         let span = tracing::info_span!("call", otel.name = operation.id, api = operation.api);
-        // Pinned where it stands: it is some KiB, and would else be moved into its span.
-        let call = pin!(Call::new(self, operation, schemes).run(sending));
+        let mut call = Call::new(self, operation, schemes);
+        // Pinned where it stands: it is a KiB, and would else be moved into its span.
+        let call = pin!(call.run(sending));
         call.instrument(span).await
     }
 }

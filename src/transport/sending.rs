@@ -10,7 +10,6 @@ use url::Url;
 use crate::error::Error;
 
 /// What a call sends.
-#[expect(clippy::large_enum_variant, reason = "one a call, in the call's future")]
 pub(super) enum Sending<'s> {
     /// This, which was not tried yet.
     Given(Request),
@@ -49,7 +48,13 @@ fn spent(operation: &str) -> Error {
 /// What another request is made of. Nearly every call succeeds and nothing is made of it; so it has to be cheap to keep.
 pub(super) enum Kept {
     /// Of one without a body, the parts: its few headers without the table that finds them by name.
-    Parts { method: Method, url: Url, headers: Headers, version: Version, timeout: Option<Duration> },
+    Parts {
+        method: Method,
+        url: Url,
+        headers: Headers,
+        version: Version,
+        timeout: Option<Duration>,
+    },
     Whole(Request),
 }
 
