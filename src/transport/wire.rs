@@ -75,8 +75,8 @@ impl Wire {
     /// `config`, in words that name what is wrong with the address.
     pub fn new(address: &str, settings: Settings) -> Result<Self, Error> {
         let url = check_address(address)?;
-        let pacer = Arc::new(Pacer::new(base(&url)));
-        Self::sharing(url, settings, pacer)
+        let (http, pacer) = (client(&url, &settings.policy)?, Arc::new(Pacer::new(base(&url))));
+        Ok(Self::of(url, http, settings, pacer))
     }
 
     /// One more address of the same vendor, that counts calls together with `self`.
@@ -84,32 +84,22 @@ impl Wire {
     /// # Errors
     /// As [`Wire::new`].
     pub fn beside(&self, address: &str) -> Result<Self, Error> {
-        Self::sharing(check_address(address)?, self.settings.clone(), self.pacer.clone())
+        let url = check_address(address)?;
+        // One client keeps the connections of all addresses. To make another takes milliseconds, most of them for the system's certificates.
+        let same = url.scheme() == self.url.scheme();
+        let http = if same { self.http.clone() } else { client(&url, &self.settings.policy)? };
+        Ok(Self::of(url, http, self.settings.clone(), self.pacer.clone()))
     }
 
-    fn sharing(url: Url, settings: Settings, pacer: Arc<Pacer>) -> Result<Self, Error> {
-        let mut http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .https_only(url.scheme() == "https")
-            .connect_timeout(settings.policy.connect)
-            .user_agent(concat!("ledgerkey/", env!("CARGO_PKG_VERSION")));
-        if url.scheme() == "http" {
-            // Plain http is for loopback alone. A proxy from the environment would carry the credentials away from it, unencrypted.
-            http = http.no_proxy();
-        }
-        let http = http
-            .build()
-            .map_err(|error| Error::config(format!("the HTTP client cannot be made: {}", error.without_url())))?;
-        Ok(Self { base: base(&url).to_owned(), url, http, settings, pacer, budget_away: budget_away() })
+    fn of(url: Url, http: reqwest::Client, settings: Settings, pacer: Arc<Pacer>) -> Self {
+        Self { base: base(&url).to_owned(), url, http, settings, pacer, budget_away: budget_away() }
     }
 
     /// Over a client that is there already: to make one takes longer than all that a model looks at.
     #[cfg(all(test, ledgerkey_model))]
     pub(super) fn over(http: reqwest::Client, settings: Settings) -> Self {
         let url = check_address("https://vendor.example").expect("an address");
-        let (pacer, budget_away) = (Arc::new(Pacer::new("example")), budget_away());
-        Self { base: String::new(), url, http, settings, pacer, budget_away }
+        Self::of(url, http, settings, Arc::new(Pacer::new("example")))
     }
 
     pub(super) fn base(&self) -> &str {
@@ -187,6 +177,20 @@ impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").field("base", &self.base).finish_non_exhaustive()
     }
+}
+
+fn client(url: &Url, policy: &Policy) -> Result<reqwest::Client, Error> {
+    let mut http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .https_only(url.scheme() == "https")
+        .connect_timeout(policy.connect)
+        .user_agent(concat!("ledgerkey/", env!("CARGO_PKG_VERSION")));
+    if url.scheme() == "http" {
+        // Plain http is for loopback alone. A proxy from the environment would carry the credentials away from it, unencrypted.
+        http = http.no_proxy();
+    }
+    http.build().map_err(|error| Error::config(format!("the HTTP client cannot be made: {}", error.without_url())))
 }
 
 fn base(url: &Url) -> &str {
