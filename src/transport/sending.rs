@@ -47,7 +47,8 @@ fn spent(operation: &str) -> Error {
 
 /// What another request is made of. Nearly every call succeeds and nothing is made of it; so it has to be cheap to keep.
 pub(super) enum Kept {
-    /// Of one without a body, the parts: its few headers without the table that finds them by name.
+    /// Of one without a body, the parts: its few headers without the table that finds them by name. They are all that a caller can set on
+    /// a request; `each_further_try_sends_the_same` has to know of what reqwest adds to it.
     Parts {
         method: Method,
         url: Url,
@@ -58,7 +59,7 @@ pub(super) enum Kept {
     Whole(Request),
 }
 
-/// A list has one before the session's are added.
+/// A call has one before the session's are added, or an idempotent key beside it.
 type Headers = SmallVec<[(HeaderName, HeaderValue); 2]>;
 
 impl Kept {

@@ -6,21 +6,15 @@ use std::collections::BTreeSet;
 use heck::ToPascalCase;
 use serde_json::{Map, Value, json};
 
-use crate::prepare::{collect_refs, entries, operations};
+use crate::prepare::entries;
 
-/// Opens the enums of every schema that an answer can hold, and those that stand in an answer itself.
-pub(crate) fn open_enums_of_answers(spec: &mut Value) {
-    let mut in_answers = BTreeSet::new();
-    for operation in operations(spec) {
-        if let Some(responses) = operation.get("responses") {
-            collect_refs(responses, spec, &mut in_answers);
-        }
-    }
+/// Opens the enums of every schema that an answer can hold, which is what `answered` refers to, and those that stand in an answer itself.
+pub(crate) fn open_enums_of_answers(spec: &mut Value, answered: &BTreeSet<String>) {
     let taken = spec.pointer("/components/schemas").and_then(Value::as_object).into_iter().flat_map(Map::keys);
     let mut hoist = Hoist { taken: taken.map(|name| name.to_pascal_case()).collect(), known: Map::new() };
     // In the order of the spec, so that what is generated does not depend on the order of a set.
     for (name, schema) in entries(spec, "/components/schemas") {
-        if in_answers.contains(&format!("#/components/schemas/{name}")) {
+        if answered.contains(&format!("#/components/schemas/{name}")) {
             hoist.open(schema, name);
         }
     }

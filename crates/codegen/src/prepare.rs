@@ -28,9 +28,11 @@ pub(crate) fn prepare(spec: &Value, model: &Model) -> Value {
             remove(&mut spec, &operation.pointer);
         }
     }
-    keep_reachable_schemas(&mut spec, kept);
-    open_enums_of_answers(&mut spec);
-    tell_empty_lists_of_requests(&mut spec);
+    keep_reachable_schemas(&mut spec, kept.clone());
+    let mut answered = referred(&spec, "responses");
+    answered.extend(kept);
+    open_enums_of_answers(&mut spec, &answered);
+    tell_empty_lists_of_requests(&mut spec, &answered);
     strip(&mut spec, false);
     spec
 }
@@ -133,10 +135,15 @@ pub(crate) fn collect_refs(node: &Value, spec: &Value, found: &mut BTreeSet<Stri
     }
 }
 
-/// What stands under a path: the operations, and what they share.
-pub(crate) fn operations(spec: &Value) -> impl Iterator<Item = &Value> {
+/// Everything that this part of the operations refers to, directly or not.
+pub(crate) fn referred(spec: &Value, part: &str) -> BTreeSet<String> {
     let paths = spec.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::values);
-    paths.flat_map(|item| item.as_object().into_iter().flat_map(Map::values))
+    let operations = paths.flat_map(|item| item.as_object().into_iter().flat_map(Map::values));
+    let mut found = BTreeSet::new();
+    for part in operations.filter_map(|operation| operation.get(part)) {
+        collect_refs(part, spec, &mut found);
+    }
+    found
 }
 
 /// The entries of the map at this pointer.

@@ -16,6 +16,26 @@ pub mod types {
         pub state: ::std::option::Option<FileNoteState>,
     }
     ///`FileNoteState`
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(untagged)]
+    pub enum FileNoteState {
+        Known(FileNoteStateKnown),
+        Other(::std::string::String),
+    }
+    impl ::std::fmt::Display for FileNoteState {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match self {
+                Self::Known(x) => x.fmt(f),
+                Self::Other(x) => x.fmt(f),
+            }
+        }
+    }
+    impl ::std::convert::From<FileNoteStateKnown> for FileNoteState {
+        fn from(value: FileNoteStateKnown) -> Self {
+            Self::Known(value)
+        }
+    }
+    ///The values of `FileNoteState` that the spec knows.
     #[derive(
         ::serde::Deserialize,
         ::serde::Serialize,
@@ -28,13 +48,13 @@ pub mod types {
         PartialEq,
         PartialOrd
     )]
-    pub enum FileNoteState {
+    pub enum FileNoteStateKnown {
         #[serde(rename = "new")]
         New,
         #[serde(rename = "read")]
         Read,
     }
-    impl ::std::fmt::Display for FileNoteState {
+    impl ::std::fmt::Display for FileNoteStateKnown {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
             match *self {
                 Self::New => f.write_str("new"),
@@ -42,7 +62,7 @@ pub mod types {
             }
         }
     }
-    impl ::std::str::FromStr for FileNoteState {
+    impl ::std::str::FromStr for FileNoteStateKnown {
         type Err = self::error::ConversionError;
         fn from_str(
             value: &str,
@@ -54,7 +74,7 @@ pub mod types {
             }
         }
     }
-    impl ::std::convert::TryFrom<&str> for FileNoteState {
+    impl ::std::convert::TryFrom<&str> for FileNoteStateKnown {
         type Error = self::error::ConversionError;
         fn try_from(
             value: &str,
@@ -62,7 +82,7 @@ pub mod types {
             value.parse()
         }
     }
-    impl ::std::convert::TryFrom<::std::string::String> for FileNoteState {
+    impl ::std::convert::TryFrom<::std::string::String> for FileNoteStateKnown {
         type Error = self::error::ConversionError;
         fn try_from(
             value: ::std::string::String,
