@@ -41,11 +41,19 @@ impl FileStore {
 
     /// Reads the profile; an empty one if there is none or it is damaged.
     fn read(&self) -> Result<Profile, StoreError> {
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
+        // Looked at before it is opened: to open a pipe can take for ever.
+        let opened =
+            fs::metadata(&self.path).and_then(|found| found.is_file().then(|| File::open(&self.path)).transpose());
+        let mut file = match opened {
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                let words = format!("{} is not a regular file: name one", self.path.display());
+                return Err(StoreError::Unusable(words));
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Profile::default()),
             Err(error) => return Err(self.failed("cannot be opened", &error)),
         };
+        #[cfg(unix)]
         self.check_owner(&file)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| self.failed("cannot be read", &error))?;
@@ -77,9 +85,6 @@ impl FileStore {
         use std::os::unix::fs::MetadataExt as _;
         let metadata = file.metadata().map_err(|error| self.failed("cannot be looked at", &error))?;
         let refuse = |what: &str| Err(StoreError::Unusable(format!("{} {what}", self.path.display())));
-        if !metadata.is_file() {
-            return refuse("is not a regular file: name one");
-        }
         if metadata.uid() != rustix::process::geteuid().as_raw() {
             return refuse("belongs to another user: its sessions are not used");
         }
@@ -87,16 +92,6 @@ impl FileStore {
             return refuse("can be read or written by others: run `chmod 600` on it, and sign out what it holds");
         }
         Ok(())
-    }
-
-    #[cfg(not(unix))]
-    fn check_owner(&self, file: &File) -> Result<(), StoreError> {
-        let metadata = file.metadata().map_err(|error| self.failed("cannot be looked at", &error))?;
-        if metadata.is_file() {
-            Ok(())
-        } else {
-            Err(StoreError::Unusable(format!("{} is not a file", self.path.display())))
-        }
     }
 
     /// Changes the profile, alone.

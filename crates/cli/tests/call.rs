@@ -84,9 +84,10 @@ fn parameters_and_bodies() {
     std::fs::remove_file(&file).unwrap();
     assert_eq!(made["name"], "Example");
 
-    let form = r#"data={"start":0,"max":1}"#;
-    let listed = vendors.run(&["call", "bill-v2", "listVendors", "--param", form]).json();
-    assert_eq!(listed["response_data"].as_array().unwrap().len(), 1);
+    for form in [["--param", r#"data={"start":0,"max":1}"#], ["--body", r#"{"data": {"start": 0, "max": 1}}"#]] {
+        let listed = vendors.run(&["call", "bill-v2", "listVendors", form[0], form[1]]).json();
+        assert_eq!(listed["response_data"].as_array().unwrap().len(), 1);
+    }
 }
 
 #[test]

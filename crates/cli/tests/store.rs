@@ -192,6 +192,11 @@ fn a_store_that_must_not_be_used_is_left_as_it_is() {
     fs::create_dir(directory.file()).unwrap();
     vendors.run(&LIST).failed(2, &["is not a regular file"]);
     assert!(directory.file().is_dir());
+
+    fs::remove_dir(directory.file()).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(directory.file()).status().unwrap();
+    assert!(made.success());
+    vendors.run(&LIST).failed(2, &["is not a regular file"]);
     assert_eq!(vendors.sandbox.sign_ins(), sign_ins, "nothing was sent");
 }
 
