@@ -202,6 +202,20 @@ async fn a_path_parameter_of_nothing_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
+async fn what_was_left_out_is_named_before_anything_is_sent() {
+    let vendor = Vendor::granting("example-session", |request| success(request.path()));
+    let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
+    let organization = vendors.organization(("bill", "developer-key"), &plain).unwrap();
+    let api = organization.api();
+    let parameter = api.get_vendor().send().await.unwrap_err();
+    let field = api.create_vendor().body_map(|vendor| vendor.name("Example")).send().await.unwrap_err();
+    for (error, words) in [(parameter, "the parameter vendor_id is missing"), (field, "the field address is missing")] {
+        assert!(error.kind() == "config" && error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(vendor.connections(), 0);
+}
+
+#[tokio::test]
 async fn a_query_is_encoded_and_arrives_as_it_was_meant() {
     let vendor = Vendor::granting("example-session", |request| success(request.path()));
     let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));

@@ -58,6 +58,17 @@ impl VisitMut for Rewrite<'_> {
         visit_mut::visit_item_use_mut(self, node);
     }
 
+    /// What a caller reads who has left out something that has to be there.
+    fn visit_lit_str_mut(&mut self, node: &mut syn::LitStr) {
+        let text = node.value();
+        let parameter =
+            text.strip_suffix(" was not initialized").map(|name| format!("the parameter {name} is missing"));
+        let field = text.strip_prefix("no value supplied for ").map(|name| format!("the field {name} is missing"));
+        if let Some(words) = parameter.or(field) {
+            *node = syn::LitStr::new(&words, node.span());
+        }
+    }
+
     fn visit_path_mut(&mut self, path: &mut syn::Path) {
         // One segment alone is a variable or a type, whatever its name.
         let of_crate = path.segments.len() > 1;

@@ -817,8 +817,8 @@ pub mod types {
             fn default() -> Self {
                 Self {
                     device: Ok(Default::default()),
-                    password: Err("no value supplied for password".to_string()),
-                    user: Err("no value supplied for user".to_string()),
+                    password: Err("the field password is missing".to_string()),
+                    user: Err("the field user is missing".to_string()),
                 }
             }
         }
@@ -1064,7 +1064,7 @@ pub mod types {
                     made: Ok(Default::default()),
                     mood: Ok(Default::default()),
                     moved: Ok(Default::default()),
-                    name: Err("no value supplied for name".to_string()),
+                    name: Err("the field name is missing".to_string()),
                     owner: Ok(Default::default()),
                     parts: Ok(Default::default()),
                     price: Ok(Default::default()),
@@ -1956,7 +1956,7 @@ pub mod builder {
         pub fn new(client: &'a super::Client) -> Self {
             Self {
                 client: client,
-                company: Err("company was not initialized".to_string()),
+                company: Err("the parameter company is missing".to_string()),
             }
         }
         pub fn company<V>(mut self, value: V) -> Self
@@ -2017,7 +2017,7 @@ pub mod builder {
                 since: Ok(None),
                 sort: Ok(None),
                 x_request_id: Ok(None),
-                api_version: Err("api_version was not initialized".to_string()),
+                api_version: Err("the parameter api_version is missing".to_string()),
             }
         }
         pub fn max<V>(mut self, value: V) -> Self
@@ -2259,7 +2259,7 @@ pub mod builder {
         pub fn new(client: &'a super::Client) -> Self {
             Self {
                 client: client,
-                id: Err("id was not initialized".to_string()),
+                id: Err("the parameter id is missing".to_string()),
             }
         }
         pub fn id<V>(mut self, value: V) -> Self
@@ -2306,8 +2306,8 @@ pub mod builder {
         pub fn new(client: &'a super::Client) -> Self {
             Self {
                 client: client,
-                id: Err("id was not initialized".to_string()),
-                body: Err("body was not initialized".to_string()),
+                id: Err("the parameter id is missing".to_string()),
+                body: Err("the parameter body is missing".to_string()),
             }
         }
         pub fn id<V>(mut self, value: V) -> Self
