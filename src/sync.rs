@@ -8,16 +8,20 @@ pub(crate) use std::sync::{Mutex, MutexGuard};
 
 #[cfg(not(ledgerkey_model))]
 pub(crate) use arc_swap::ArcSwapOption as Slot;
+/// What was loaded from a [`Slot`]. It counts among those that hold the value, but is counted only when the slot gets another.
+#[cfg(not(ledgerkey_model))]
+pub(crate) type Held<T> = arc_swap::Guard<Option<std::sync::Arc<T>>>;
 #[cfg(ledgerkey_model)]
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};
 #[cfg(not(ledgerkey_model))]
 pub(crate) use tokio::spawn;
 
 #[cfg(ledgerkey_model)]
-pub(crate) use self::model::{Slot, spawn};
+pub(crate) use self::model::{Held, Slot, spawn};
 
 #[cfg(ledgerkey_model)]
 mod model {
+    use std::ops::Deref;
     use std::sync::{Arc, PoisonError};
 
     use shuttle::sync::Mutex;
@@ -30,12 +34,33 @@ mod model {
             Self(Mutex::new(None))
         }
 
+        pub(crate) fn load(&self) -> Held<T> {
+            Held(self.load_full())
+        }
+
         pub(crate) fn load_full(&self) -> Option<Arc<T>> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
         }
 
         pub(crate) fn store(&self, value: Option<Arc<T>>) {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
+        }
+    }
+
+    /// As arc-swap's `Guard`.
+    pub(crate) struct Held<T>(Option<Arc<T>>);
+
+    impl<T> Held<T> {
+        pub(crate) fn from_inner(value: Option<Arc<T>>) -> Self {
+            Self(value)
+        }
+    }
+
+    impl<T> Deref for Held<T> {
+        type Target = Option<Arc<T>>;
+
+        fn deref(&self) -> &Option<Arc<T>> {
+            &self.0
         }
     }
 

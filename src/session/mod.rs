@@ -9,6 +9,7 @@ pub mod company;
 pub mod file;
 mod flight;
 pub mod grant;
+mod hand;
 pub mod pool;
 mod renewal;
 pub(crate) mod state;
@@ -24,6 +25,7 @@ use tracing::Instrument as _;
 use self::clock::Clock;
 use self::flight::Flight;
 use self::grant::{Grant, SignIn};
+pub use self::hand::InHand;
 use self::pool::Seat;
 use self::renewal::{Keeper, Renewed};
 pub use self::state::Live;
@@ -162,13 +164,13 @@ impl Session {
     }
 
     /// The live session if there is one, without waiting.
-    pub fn at_hand(&self) -> Option<Arc<Live>> {
+    pub fn at_hand(&self) -> Option<InHand> {
         self.at_hand_at(self.0.clock.now())
     }
 
     /// The same for somebody who has looked at the clock.
-    pub(crate) fn at_hand_at(&self, now: SystemTime) -> Option<Arc<Live>> {
-        let live = self.0.live.load_full()?;
+    pub(crate) fn at_hand_at(&self, now: SystemTime) -> Option<InHand> {
+        let live = InHand::of(self.0.live.load())?;
         (!self.0.terms.is_over(live.idle(now))).then_some(live)
     }
 
@@ -179,10 +181,10 @@ impl Session {
     ///
     /// # Cancelling
     /// Dropping the future leaves the sign-in running: its outcome is there for the next caller.
-    pub async fn acquire(&self) -> Result<Arc<Live>, Error> {
+    pub async fn acquire(&self) -> Result<InHand, Error> {
         match self.at_hand() {
             Some(live) => Ok(live),
-            None => self.fly().await,
+            None => self.fly().await.map(InHand::from),
         }
     }
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 
-use super::flight::Outcome;
 use super::grant::Pending;
 use super::pool::Pool;
 use super::tests::{Stopped, WAY, granted};
@@ -70,7 +69,7 @@ fn session(vendor: &Arc<Vendor>) -> Session {
     Session::new(vendor.clone(), Arc::new(Stopped), SessionPolicy::default(), None)
 }
 
-fn callers(session: &Session, number: usize) -> Vec<JoinHandle<Outcome>> {
+fn callers(session: &Session, number: usize) -> Vec<JoinHandle<Result<InHand, Error>>> {
     (0..number)
         .map(|_| {
             let session = session.clone();

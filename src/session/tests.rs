@@ -97,7 +97,7 @@ pub(super) fn session(vendor: &Arc<OnDemand>) -> Session {
 }
 
 /// Starts callers, and waits until each of them waits for the sign-in.
-async fn waiting(session: &Session, callers: usize) -> Vec<tokio::task::JoinHandle<Result<Arc<Live>, Error>>> {
+async fn waiting(session: &Session, callers: usize) -> Vec<tokio::task::JoinHandle<Result<InHand, Error>>> {
     let started = Arc::new(Semaphore::new(0));
     let tasks = (0..callers).map(|_| {
         let (session, started) = (session.clone(), started.clone());

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use tokio::task::AbortHandle;
 use tracing::Instrument as _;
 
-use super::Session;
 use super::grant::{NotRenewed, Pending};
 use super::state::Live;
+use super::{InHand, Session};
 
 /// For how long without a real call a session is kept warm unless told otherwise: a working day.
 pub const LONGEST: Duration = Duration::from_secs(8 * 60 * 60);
@@ -91,7 +91,7 @@ async fn keep(session: Session, touch: Touch, at: Duration, longest: Duration) {
     let clock = session.0.clock.clone();
     let mut usage = Usage { real: clock.now(), seen: 0 };
     // Held between the touches: so a pool sees that the session is in use.
-    let mut held: Option<Arc<Live>> = None;
+    let mut held: Option<InHand> = None;
     loop {
         // Of one that has died since, too, as when the machine slept.
         usage.note(held.as_deref());

@@ -1,6 +1,6 @@
 //! What a call has to have before it is sent: a session, a place among those under way, a share of each count.
 
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use smallvec::SmallVec;
@@ -10,17 +10,24 @@ use super::budget::{Claim, Taken};
 use super::call::Call;
 use super::observe::Waited;
 use super::pace::{Meter, Turn};
+use super::sending::Sending;
 use crate::error::Error;
-use crate::session::state::Live;
+use crate::session::clock::Wait;
 use crate::session::store::Lease;
+use crate::session::{InHand, Live};
 
 /// What a call holds while it is under way.
 pub(super) struct Admitted {
-    pub(super) live: Option<Arc<Live>>,
+    pub(super) live: Option<InHand>,
+    pub(super) share: Share,
+}
+
+/// Its share of the limits, given back when it is dropped.
+pub(super) struct Share {
     #[expect(dead_code, reason = "held for its drop")]
     places: Places,
     #[expect(dead_code, reason = "held for its drop")]
-    shared: Option<Lease>,
+    lease: Option<Lease>,
 }
 
 /// No vendor counts more than one kind of calls at once.
@@ -31,11 +38,14 @@ type Turns<'t> = SmallVec<[Turn<'t>; 1]>;
 
 impl Call<'_> {
     /// Gets everything that a try needs: a session, a place, a share of each budget.
-    pub(super) async fn admit(&self) -> Result<Admitted, Error> {
+    pub(super) async fn admit(&self, sending: &mut Sending<'_>) -> Result<Admitted, Error> {
         match self.admit_at_once(self.shared.wire.clock().now()) {
             Some(admitted) => Ok(admitted),
-            // Boxed, as whatever few calls come to: else every call would carry the room for it about.
-            None => Box::pin(self.admit_in_line()).await,
+            None => {
+                sending.rest();
+                // Boxed, as whatever few calls come to: else every call would carry the room for it about.
+                Box::pin(self.admit_in_line()).await
+            }
         }
     }
 
@@ -53,16 +63,17 @@ impl Call<'_> {
         }
         let (places, mut counted) = self.take(now)?;
         counted.is_final = true;
-        Some(Admitted { live, places, shared: None })
+        Some(Admitted { live, share: Share { places, lease: None } })
     }
 
     /// The same, waiting for what is not there. In the order of session, window, place, count, and again from the start when waiting for one
     /// has cost the other: a session must not be waited for with a place in hand, which the sign-in may need.
     async fn admit_in_line(&self) -> Result<Admitted, Error> {
         let now = || self.shared.wire.clock().now();
+        let mut timer = None;
         loop {
-            let live = self.session().await?;
-            let turns = self.wait_for_windows().await?;
+            let live = self.session(&mut timer).await?;
+            let turns = self.wait_for_windows(&mut timer).await?;
             if !self.is_at_hand(live.as_deref()) {
                 continue;
             }
@@ -72,7 +83,7 @@ impl Call<'_> {
             let (places, mut counted) = match taken {
                 Some(taken) => taken,
                 None => {
-                    let places = self.places().await?;
+                    let places = self.places(&mut timer).await?;
                     if !self.is_at_hand(live.as_deref()) {
                         continue;
                     }
@@ -80,12 +91,12 @@ impl Call<'_> {
                     (places, counted)
                 }
             };
-            match self.share().await? {
-                Share::Taken(shared) => {
+            match self.ask().await? {
+                Asked::Granted(lease) => {
                     counted.is_final = true;
-                    return Ok(Admitted { live, places, shared });
+                    return Ok(Admitted { live, share: Share { places, lease } });
                 }
-                Share::Wait(meter, wait) => {
+                Asked::Wait(meter, wait) => {
                     // With nothing in hand: it can take long, and others may have something else to do.
                     drop((counted, places));
                     self.wait_out(wait, meter).await?;
@@ -111,26 +122,26 @@ impl Call<'_> {
         }
     }
 
-    async fn session(&self) -> Result<Option<Arc<Live>>, Error> {
+    async fn session(&self, timer: &mut Option<Wait>) -> Result<Option<InHand>, Error> {
         let session = match &self.shared.session {
             Some(session) if !self.schemes.is_empty() => session,
             _ => return Ok(None),
         };
         match session.at_hand() {
             Some(live) => Ok(Some(live)),
-            None => self.bound("waiting for the sign-in", session.acquire()).await?.map(Some),
+            None => self.bound_by(timer, "waiting for the sign-in", pin!(session.acquire())).await?.map(Some),
         }
     }
 
     /// Waits until no window is spent, in line with the others who wait for it.
-    async fn wait_for_windows(&self) -> Result<Turns<'_>, Error> {
+    async fn wait_for_windows(&self, timer: &mut Option<Wait>) -> Result<Turns<'_>, Error> {
         let mut turns = Turns::new();
         for meter in self.meters() {
             let now = || self.shared.wire.clock().now();
             if !meter.gauge.has_a_line() && meter.gauge.wait(now()).is_zero() {
                 continue;
             }
-            match self.bound("waiting for a limit", meter.gauge.turn()).await {
+            match self.bound_by(timer, "waiting for a limit", pin!(meter.gauge.turn())).await {
                 Ok(turn) => turns.extend(turn),
                 Err(Error::Timeout { .. }) => return Err(self.spent(meter, meter.gauge.wait(now()))),
                 Err(other) => return Err(other),
@@ -167,12 +178,12 @@ impl Call<'_> {
         }
     }
 
-    async fn places(&self) -> Result<Places, Error> {
+    async fn places(&self, timer: &mut Option<Wait>) -> Result<Places, Error> {
         let mut places = Places::new();
         for meter in self.meters() {
             let place = match meter.gauge.try_place() {
                 Some(place) => place,
-                None => self.bound("waiting for a place", meter.gauge.place()).await?,
+                None => self.bound_by(timer, "waiting for a place", pin!(meter.gauge.place())).await?,
             };
             places.extend(place);
         }
@@ -192,20 +203,20 @@ impl Call<'_> {
     }
 
     /// Takes the call's share of what all processes may do together.
-    async fn share(&self) -> Result<Share<'_>, Error> {
-        let Some(budget) = self.shared.wire.budget() else { return Ok(Share::Taken(None)) };
+    async fn ask(&self) -> Result<Asked<'_>, Error> {
+        let Some(budget) = self.shared.wire.budget() else { return Ok(Asked::Granted(None)) };
         let claimed = || self.meters().filter_map(|meter| Some((meter, meter.claim.as_deref()?)));
         let claims: Vec<Claim> = claimed().map(|(_, claim)| claim.clone()).collect();
         if claims.is_empty() {
-            return Ok(Share::Taken(None));
+            return Ok(Asked::Granted(None));
         }
         match self.bound("asking for a share of the limits", budget.take(&claims)).await? {
             Ok(Taken::Granted(lease)) => {
                 self.shared.wire.budget_away().note_back();
-                Ok(Share::Taken(Some(lease)))
+                Ok(Asked::Granted(Some(lease)))
             }
             Ok(Taken::Wait { claim, wait }) => match claimed().nth(claim) {
-                Some((meter, _)) => Ok(Share::Wait(meter, wait.max(SHORTEST_WAIT))),
+                Some((meter, _)) => Ok(Asked::Wait(meter, wait.max(SHORTEST_WAIT))),
                 None => {
                     Err(Error::config(format!("the shared budget was asked for {} claims, not {claim}", claims.len())))
                 }
@@ -213,7 +224,7 @@ impl Call<'_> {
             Err(error) => {
                 // Our own count goes on, and the vendor's refusals correct it.
                 self.shared.wire.budget_away().note_failed(&error);
-                Ok(Share::Taken(None))
+                Ok(Asked::Granted(None))
             }
         }
     }
@@ -223,9 +234,9 @@ impl Call<'_> {
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// What came of asking for a share of the budget.
-enum Share<'m> {
+enum Asked<'m> {
     /// It is there; without a budget nothing has to be held.
-    Taken(Option<Lease>),
+    Granted(Option<Lease>),
     /// It is not there, for want of this and for as long.
     Wait(&'m Meter, Duration),
 }

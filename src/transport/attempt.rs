@@ -1,38 +1,29 @@
-//! One try: attach, send, read, classify.
+//! One try: send, read, classify.
 
 use std::pin::pin;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::{Either, select};
+use http::{HeaderMap, StatusCode};
 use reqwest::Request;
 use tracing::Instrument as _;
 
-use super::admit::Admitted;
+use super::Shared;
+use super::admit::Share;
 use super::classify::{Class, Verdict, classify};
-use super::hide::Hide;
 use super::policy::Fate;
-use super::response::{Payload, Response};
+use super::response::Payload;
 use super::stream::ByteStream;
 use super::wire::{Wire, retry_after};
-use super::{Shared, attach};
-use crate::error::{Error, Mismatch, Refusal};
-use crate::table::{Answer, Operation, Scheme};
+use crate::error::{Mismatch, Refusal};
+use crate::table::{Answer, Operation};
 
 /// Why a try failed.
 pub(super) enum Failure {
-    Refused {
-        class: Class,
-        refusal: Refusal,
-        retry_after: Option<Duration>,
-    },
+    Refused { class: Class, refusal: Refusal, retry_after: Option<Duration> },
     Unreadable(Mismatch),
-    /// The request could not be made ready; it did not leave.
-    Unsent(Error),
-    Broken {
-        error: reqwest::Error,
-        fate: Fate,
-    },
+    Broken { error: reqwest::Error, fate: Fate },
     TimedOut(Duration),
 }
 
@@ -42,7 +33,6 @@ impl Failure {
         match self {
             Self::Refused { class, .. } => class.as_str(),
             Self::Unreadable(_) => "unreadable",
-            Self::Unsent(_) => "unsent",
             Self::Broken { .. } => "broken",
             Self::TimedOut(_) => "timed-out",
         }
@@ -56,20 +46,25 @@ impl Failure {
     }
 }
 
-/// Sends the request once, within the limit. It is handed on before anything is waited for: else it would be the largest part of every call
-/// that waits.
+/// What came back of a try that was not refused.
+pub(super) struct Received {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) payload: Payload,
+}
+
+/// Sends the request once, within the limit. It is handed on before anything is waited for, and what waits for the answer is boxed: else either
+/// would be the largest part of every call, those that wait for their turn too.
 pub(super) fn attempt<'s>(
     shared: &'s Shared,
     operation: &'static Operation,
-    schemes: &'s [Scheme],
-    mut request: Request,
-    admitted: Admitted,
+    request: Request,
+    share: Share,
     limit: Duration,
     number: u32,
-) -> impl Future<Output = Result<Response, Failure>> + Send + 's {
+) -> impl Future<Output = Result<Received, Failure>> + Send + 's {
     let wire = &shared.wire;
-    let attached = admitted.live.as_ref().map_or(Ok(()), |live| attach::attach(&mut request, schemes, &live.grant));
-    let sent = attached.map(|()| wire.http().execute(request));
+    let exchange = Box::pin(exchange(wire, operation, wire.http().execute(request), share, limit));
     async move {
         // The names are OpenTelemetry's for an HTTP client. The path is the spec's template: a path itself can hold an id.
         let span = tracing::debug_span!(
@@ -83,10 +78,9 @@ pub(super) fn attempt<'s>(
             error.r#type = tracing::field::Empty,
         );
         let began = wire.observer().map(|_| wire.clock().monotonic());
-        let exchange = pin!(exchange(wire, operation, sent, admitted, limit));
         let outcome = exchange.instrument(span.clone()).await;
         let (status, kind) = match &outcome {
-            Ok(response) => (Some(response.status.as_u16()), None),
+            Ok(received) => (Some(received.status.as_u16()), None),
             Err(failure) => (failure.status(), Some(failure.kind())),
         };
         if !span.is_disabled() {
@@ -107,34 +101,26 @@ pub(super) fn attempt<'s>(
 async fn exchange(
     wire: &Wire,
     operation: &'static Operation,
-    sent: Result<impl Future<Output = reqwest::Result<reqwest::Response>>, Error>,
-    admitted: Admitted,
+    sent: impl Future<Output = reqwest::Result<reqwest::Response>>,
+    share: Share,
     limit: Duration,
-) -> Result<Response, Failure> {
-    let sent = sent.map_err(Failure::Unsent)?;
+) -> Result<Received, Failure> {
     let answer = async {
         let mut answer = sent.await?;
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
         let payload = match operation.answer {
             Answer::Bytes if status.is_success() && operation.facts.answers.success.is_none() => {
-                Payload::Stream(ByteStream::of(operation, answer, wire.clock().clone(), limit, admitted))
+                Payload::Stream(ByteStream::of(operation, answer, wire.clock().clone(), limit, share))
             }
             _ => match whole(&mut answer, wire.policy().longest_answer).await? {
                 Some(body) => Payload::Whole(body),
                 None => return Ok(None),
             },
         };
-        Ok(Some(Response {
-            operation,
-            status,
-            headers,
-            payload,
-            hide: Hide::default(),
-            sent_at: SystemTime::UNIX_EPOCH,
-        }))
+        Ok(Some(Received { status, headers, payload }))
     };
     // The limit is polled first: when both are there at once, the time is over.
-    let response = match select(wire.clock().limit(limit), pin!(answer)).await {
+    let received = match select(wire.clock().limit(limit), pin!(answer)).await {
         Either::Left(_) => return Err(Failure::TimedOut(limit)),
         Either::Right((answer, _)) => answer.map_err(|error: reqwest::Error| {
             // Nothing was sent on a connection that was never made.
@@ -142,19 +128,19 @@ async fn exchange(
             Failure::Broken { error, fate }
         })?,
     };
-    let Some(response) = response else {
+    let Some(received) = received else {
         let detail = format!("longer than {} bytes", wire.policy().longest_answer);
         return Err(Failure::Unreadable(Mismatch { path: ".".into(), detail }));
     };
-    let Payload::Whole(body) = &response.payload else { return Ok(response) };
-    match classify(&operation.facts.answers, operation.answer, response.status.as_u16(), body) {
-        Verdict::Success => Ok(response),
+    let Payload::Whole(body) = &received.payload else { return Ok(received) };
+    match classify(&operation.facts.answers, operation.answer, received.status.as_u16(), body) {
+        Verdict::Success => Ok(received),
         Verdict::Unreadable(mismatch) => Err(Failure::Unreadable(mismatch)),
         Verdict::Refused(class, mut refusal) => {
             if refusal.status == 403 {
                 refusal.needs_role = operation.role;
             }
-            let retry_after = retry_after(&response.headers, wire.clock().now());
+            let retry_after = retry_after(&received.headers, wire.clock().now());
             Err(Failure::Refused { class, refusal, retry_after })
         }
     }

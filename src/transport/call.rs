@@ -1,23 +1,24 @@
 //! One call from its beginning to its end: how often it is tried, and what is between the tries.
 
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::{Either, FutureExt as _, select};
 
-use super::attempt::{Failure, attempt};
+use super::admit::Admitted;
+use super::attach::attach;
+use super::attempt::{Failure, Received, attempt};
 use super::classify::Class;
 use super::observe::Waited;
 use super::pace::Meter;
 use super::policy::{Fate, Next, next};
-use super::response::Response;
+use super::response::{Payload, Response};
 use super::sending::Sending;
 use super::{Connection, Shared};
 use crate::error::{Error, Mismatch, Refusal};
-use crate::session::Session;
-use crate::session::state::Live;
+use crate::session::clock::Wait;
+use crate::session::{InHand, Session};
 use crate::table::{Operation, Scheme};
 
 /// A call under way.
@@ -50,9 +51,8 @@ impl<'c> Call<'c> {
         let policy = self.shared.wire.policy();
         let (mut tries, mut replays) = (0, 0);
         loop {
-            let (request, can_repeat) = sending.next(self.operation.id)?;
-            self.shared.wire.check_target(self.operation, request.url())?;
-            let admitted = self.admit().await?;
+            self.shared.wire.check_target(self.operation, sending.target(self.operation.id)?)?;
+            let Admitted { live, share } = self.admit(sending).await?;
             if let Some(gate) = gate {
                 let again = tries > 0 || replays > 0;
                 self.bound("asking for the company", gate.check(self.operation, again)).await??;
@@ -61,13 +61,18 @@ impl<'c> Call<'c> {
             if left.is_zero() || left < self.shortest() {
                 return Err(self.over("what comes before it is sent", policy.call));
             }
-            tries += 1;
+            let (attempt, can_repeat) = {
+                let (mut request, can_repeat) = sending.next(self.operation.id)?;
+                if let Some(live) = &live {
+                    attach(&mut request, self.schemes, &live.grant)?;
+                }
+                tries += 1;
+                let limit = policy.attempt.min(left);
+                (attempt(self.shared, self.operation, request, share, limit, tries), can_repeat)
+            };
             let sent_at = *self.sent_at.get_or_insert_with(|| self.shared.wire.clock().now());
-            let live = admitted.live.clone();
-            let limit = policy.attempt.min(left);
-            let attempt = attempt(self.shared, self.operation, self.schemes, request, admitted, limit, tries);
             let failure = match attempt.await {
-                Ok(mut response) => {
+                Ok(Received { status, headers, mut payload }) => {
                     if let (Some(session), Some(live)) = (&self.shared.session, &live) {
                         session.completed(live);
                     }
@@ -75,9 +80,11 @@ impl<'c> Call<'c> {
                     if let Some(gate) = gate {
                         self.bound("asking for the company", gate.confirm(self.operation)).await??;
                     }
-                    response.hide = self.shared.hide.with(live);
-                    response.sent_at = sent_at;
-                    return Ok(response);
+                    if let (Payload::Stream(pieces), Some(live)) = (&mut payload, &live) {
+                        pieces.hold(live.clone());
+                    }
+                    let (operation, hide) = (self.operation, self.shared.hide.with(live));
+                    return Ok(Response { operation, status, headers, payload, hide, sent_at });
                 }
                 Err(failure) => failure,
             };
@@ -103,7 +110,7 @@ impl<'c> Call<'c> {
     }
 
     /// What a failed try tells about the session and the limits. Whether it met a dead session.
-    fn note(&mut self, failure: &Failure, live: Option<&Arc<Live>>) -> bool {
+    fn note(&mut self, failure: &Failure, live: Option<&InHand>) -> bool {
         let Failure::Refused { class, refusal, retry_after } = failure else { return false };
         if *class == Class::RateLimited {
             let mut said = Box::new(refusal.clone());
@@ -144,7 +151,7 @@ impl<'c> Call<'c> {
     async fn back_off(
         &self,
         failure: Failure,
-        live: Option<&Arc<Live>>,
+        live: Option<&InHand>,
         tries: u32,
         can_repeat: bool,
     ) -> Result<(), Error> {
@@ -155,7 +162,7 @@ impl<'c> Call<'c> {
             Failure::TimedOut(_) => (Fate::Unknown, None),
             // Whether it was done stands in an answer that cannot be read. Another try would most likely get the same.
             Failure::Unreadable(_) if !self.operation.replay_safe => (Fate::Unknown, None),
-            Failure::Refused { .. } | Failure::Unreadable(_) | Failure::Unsent(_) => {
+            Failure::Refused { .. } | Failure::Unreadable(_) => {
                 return Err(self.error(failure, live));
             }
         };
@@ -203,17 +210,32 @@ impl<'c> Call<'c> {
     }
 
     /// What `future` yields, or `timeout` when the call's time is over first.
-    pub(super) async fn bound<T>(&self, what: &'static str, future: impl Future<Output = T>) -> Result<T, Error> {
-        let (left, mut future) = (self.left(), pin!(future));
+    pub(super) async fn bound<T>(
+        &self,
+        what: &'static str,
+        future: impl Future<Output = T> + Unpin,
+    ) -> Result<T, Error> {
+        self.bound_by(&mut None, what, future).await
+    }
+
+    /// The same for one of several waits in a row: `timer`, which ends with the call's time, is set at the first.
+    pub(super) async fn bound_by<T>(
+        &self,
+        timer: &mut Option<Wait>,
+        what: &'static str,
+        mut future: impl Future<Output = T> + Unpin,
+    ) -> Result<T, Error> {
+        let left = self.left();
         // What is there at once needs no timer.
         if !left.is_zero()
-            && let Some(value) = future.as_mut().now_or_never()
+            && let Some(value) = (&mut future).now_or_never()
         {
             return Ok(value);
         }
-        match select(self.shared.wire.clock().limit(left), future).await {
-            Either::Left(_) => Err(self.over(what, left)),
-            Either::Right((value, _)) => Ok(value),
+        let timer = timer.get_or_insert_with(|| self.shared.wire.clock().limit(left));
+        match select(future, timer).await {
+            Either::Left((value, _)) => Ok(value),
+            Either::Right(_) => Err(self.over(what, left)),
         }
     }
 
@@ -227,7 +249,7 @@ impl<'c> Call<'c> {
         }
     }
 
-    fn error(&self, failure: Failure, live: Option<&Arc<Live>>) -> Error {
+    fn error(&self, failure: Failure, live: Option<&InHand>) -> Error {
         let operation = self.operation.id;
         match failure {
             Failure::Refused { class, mut refusal, retry_after } => {
@@ -248,7 +270,6 @@ impl<'c> Call<'c> {
                     _ => class.error(operation, refusal),
                 }
             }
-            Failure::Unsent(error) => error,
             Failure::Unreadable(Mismatch { path, detail }) => Error::Decode { operation, path, detail },
             Failure::TimedOut(limit) => Error::Timeout { operation, what: "the answer", limit },
             Failure::Broken { error, .. } => Error::Network { operation, source: Arc::new(error.without_url()) },

@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Refusal;
 use crate::secret::{Secret, scrub};
-use crate::session::state::Live;
+use crate::session::InHand;
 
 /// The vendor's words are kept to this length, in characters: enough for every documented one, and no room for a page of HTML.
 const LONGEST: usize = 300;
 
 /// The secrets that a vendor knows and may quote.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Hide {
     told: Arc<Mutex<Vec<Secret>>>,
-    live: Option<Arc<Live>>,
+    live: Option<InHand>,
 }
 
 impl Hide {
@@ -27,7 +27,7 @@ impl Hide {
     }
 
     /// These and what a session presents.
-    pub(crate) fn with(&self, live: Option<Arc<Live>>) -> Self {
+    pub(crate) fn with(&self, live: Option<InHand>) -> Self {
         Self { told: self.told.clone(), live }
     }
 

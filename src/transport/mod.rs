@@ -162,8 +162,14 @@ impl Connection {
     ///
     /// # Cancelling
     /// Dropping the future gives up the call; whether the vendor acted on it is then unknown. No slot and no sign-in is lost.
-    pub async fn exec(&self, operation: &'static Operation, request: Request) -> Result<Response, Error> {
-        self.send(operation, &mut Sending::Given(request)).await
+    pub fn exec(
+        &self,
+        operation: &'static Operation,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, Error>> + Send {
+        let mut sending = Sending::Given(request);
+        // What an async function is given it has twice.
+        async move { self.send(operation, &mut sending).await }
     }
 
     /// As [`exec`](Self::exec), for a request whose body is a stream: it is built anew for each try, unless it can be had only `once`.
@@ -176,7 +182,7 @@ impl Connection {
         once: bool,
         build: &(dyn Fn() -> Result<Request, Error> + Sync),
     ) -> Result<Response, Error> {
-        self.send(operation, &mut Sending::Built { build, once }).await
+        self.send(operation, &mut Sending::Built { build, once, built: None }).await
     }
 
     async fn send(&self, operation: &'static Operation, sending: &mut Sending<'_>) -> Result<Response, Error> {

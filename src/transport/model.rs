@@ -153,7 +153,7 @@ impl Stage {
 
     /// A call as far as to where it would be sent, and back.
     async fn call(&self) -> Result<(), Error> {
-        let admitted = Call::new(&self.connection, &LIST, SCHEMES).admit().await?;
+        let admitted = Call::new(&self.connection, &LIST, SCHEMES).admit(&mut Sending::Spent).await?;
         let _under_way = UnderWay::begin(self);
         self.hours.lock().unwrap().push(self.connection.clock().monotonic().as_secs() / HOUR.as_secs());
         yield_now().await;

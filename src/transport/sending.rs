@@ -16,16 +16,38 @@ pub(super) enum Sending<'s> {
     /// The same as what was tried before.
     Again(Kept),
     /// What this builds, at each try.
-    Built { build: &'s (dyn Fn() -> Result<Request, Error> + Sync), once: bool },
+    Built { build: &'s (dyn Fn() -> Result<Request, Error> + Sync), once: bool, built: Option<Request> },
     /// Nothing: its body was a stream.
     Spent,
 }
 
 impl Sending<'_> {
+    /// Where the next try goes. What cannot be built is told here, before anything is waited for.
+    pub(super) fn target(&mut self, operation: &str) -> Result<&Url, Error> {
+        match self {
+            Self::Given(request) | Self::Again(Kept::Whole(request)) => Ok(request.url()),
+            Self::Again(Kept::Parts { url, .. }) => Ok(url),
+            Self::Built { build, built, .. } => Ok(match built {
+                Some(request) => request.url(),
+                None => built.insert(build()?).url(),
+            }),
+            Self::Spent => Err(spent(operation)),
+        }
+    }
+
+    /// Makes it small for a wait: of thousands who wait in line, each has its request all that time.
+    pub(super) fn rest(&mut self) {
+        if let Self::Given(request) = self
+            && let Some(parts) = Kept::parts(request)
+        {
+            *self = Self::Again(parts);
+        }
+    }
+
     /// The request of the next try, and whether there can be one after it.
     pub(super) fn next(&mut self, operation: &str) -> Result<(Request, bool), Error> {
         match self {
-            Self::Built { build, once } => return Ok((build()?, !*once)),
+            Self::Built { build, once, built } => return Ok((built.take().map_or_else(build, Ok)?, !*once)),
             Self::Again(kept) => return Ok((kept.request(operation)?, true)),
             Self::Given(_) | Self::Spent => {}
         }
@@ -64,8 +86,12 @@ type Headers = SmallVec<[(HeaderName, HeaderValue); 2]>;
 
 impl Kept {
     fn of(request: &Request) -> Option<Self> {
+        Self::parts(request).or_else(|| request.try_clone().map(Self::Whole))
+    }
+
+    fn parts(request: &Request) -> Option<Self> {
         if request.body().is_some() {
-            return request.try_clone().map(Self::Whole);
+            return None;
         }
         let headers = request.headers().iter().map(|(name, value)| (name.clone(), value.clone()));
         Some(Self::Parts {
@@ -82,7 +108,8 @@ impl Kept {
             Self::Whole(request) => request.try_clone().ok_or_else(|| spent(operation)),
             Self::Parts { method, url, headers, version, timeout } => {
                 let mut request = Request::new(method.clone(), url.clone());
-                *request.headers_mut() = HeaderMap::with_capacity(headers.len());
+                // With room for the credentials.
+                *request.headers_mut() = HeaderMap::with_capacity(headers.len() + 2);
                 for (name, value) in headers {
                     request.headers_mut().append(name, value.clone());
                 }
@@ -126,6 +153,41 @@ mod tests {
                 assert_eq!((request.version(), request.timeout()), (given.version(), given.timeout()));
                 assert_eq!(request.body().and_then(reqwest::Body::as_bytes), body.map(str::as_bytes));
             }
+        }
+    }
+
+    #[test]
+    fn after_a_rest_the_same_is_sent() {
+        for body in [None, Some("text")] {
+            let (given, mut sending) = (with(body.map(Into::into)), Sending::Given(with(body.map(Into::into))));
+            sending.rest();
+            assert_eq!(
+                matches!(sending, Sending::Again(_)),
+                body.is_none(),
+                "there is nothing to gain where there is a body"
+            );
+            assert_eq!(sending.target("example").unwrap(), given.url());
+            let (request, can_repeat) = sending.next("example").unwrap();
+            assert!(can_repeat);
+            assert_eq!((request.method(), request.url()), (given.method(), given.url()));
+            assert_eq!(request.headers(), given.headers());
+            assert_eq!(request.body().and_then(reqwest::Body::as_bytes), body.map(str::as_bytes));
+        }
+    }
+
+    #[test]
+    fn what_is_built_is_built_once_a_try() {
+        let builds = std::sync::atomic::AtomicU32::new(0);
+        let build = || {
+            builds.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Ok(with(None))
+        };
+        let mut sending = Sending::Built { build: &build, once: false, built: None };
+        for tries in 1..=3 {
+            let target = sending.target("example").unwrap().clone();
+            sending.rest();
+            assert_eq!(*sending.next("example").unwrap().0.url(), target);
+            assert_eq!(builds.load(std::sync::atomic::Ordering::Relaxed), tries);
         }
     }
 

@@ -12,6 +12,7 @@ use futures_util::future::{Either, select};
 use futures_util::stream;
 
 use crate::error::Error;
+use crate::session::InHand;
 use crate::session::clock::Clock;
 use crate::table::Operation;
 
@@ -24,6 +25,7 @@ use crate::table::Operation;
 pub struct ByteStream {
     operation: &'static Operation,
     pieces: Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>,
+    session: Option<InHand>,
 }
 
 impl ByteStream {
@@ -52,12 +54,17 @@ impl ByteStream {
                 }
             }
         });
-        Self { operation, pieces: Box::pin(pieces) }
+        Self { operation, pieces: Box::pin(pieces), session: None }
+    }
+
+    /// Holds the session that it came in, as long as it is kept.
+    pub(super) fn hold(&mut self, session: InHand) {
+        self.session = Some(session);
     }
 
     /// A body that is there already.
     pub(crate) fn whole(operation: &'static Operation, body: Bytes) -> Self {
-        Self { operation, pieces: Box::pin(stream::iter([Ok(body)])) }
+        Self { operation, pieces: Box::pin(stream::iter([Ok(body)])), session: None }
     }
 }
 
