@@ -86,6 +86,17 @@ mod one_header {
     }
 }
 
+/// The same on a thread with more calls under way than can have the session without being counted.
+#[divan::bench(sample_count = 30, sample_size = 500_000)]
+fn one_header_beside_a_dozen_calls(bencher: divan::Bencher<'_, '_>) {
+    let calls: Vec<_> = (0..12).map(|_| SESSION.at_hand().unwrap()).collect();
+    bencher.bench_local(|| {
+        let live = black_box(&*SESSION).at_hand().unwrap();
+        black_box(live.grant.get("session").unwrap().header.clone());
+    });
+    drop(calls);
+}
+
 /// The session's header and the developer key's, as a call of BILL's needs them.
 #[divan::bench_group(threads = [1, 2], sample_count = 30, sample_size = 500_000)]
 mod two_headers {

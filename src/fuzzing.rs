@@ -12,7 +12,7 @@ use crate::error::{Error, Mismatch, Refusal};
 use crate::secret::Secret;
 use crate::table::{Answer, Answers, Api, Operation};
 use crate::transport::classify::{Verdict, classify};
-use crate::transport::hide::Hide;
+use crate::transport::hide::Told;
 use crate::transport::pace::Pacer;
 use crate::transport::response::{Payload, Response};
 use crate::transport::wire;
@@ -33,7 +33,7 @@ pub fn judge(answers: &Answers, status: u16, body: &[u8], told: &[Secret]) -> Ju
     match classify(answers, Answer::None, status, body) {
         Verdict::Success => Judged::Success,
         Verdict::Refused(class, mut refusal) => {
-            Hide::new(told.iter().cloned()).in_refusal(&mut refusal);
+            Told::new(told.iter().cloned()).with(None).in_refusal(&mut refusal);
             Judged::Refused(class.as_str(), refusal)
         }
         Verdict::Unreadable(mismatch) => Judged::Unreadable(mismatch),
@@ -46,7 +46,7 @@ pub fn judge(answers: &Answers, status: u16, body: &[u8], told: &[Secret]) -> Ju
 /// As `Response::decode`.
 pub fn decode<T: DeserializeOwned>(operation: &'static Operation, body: &[u8], told: &[Secret]) -> Result<T, Error> {
     let payload = Payload::Whole(Bytes::copy_from_slice(body));
-    let hide = Hide::new(told.iter().cloned());
+    let hide = Told::new(told.iter().cloned()).with(None);
     Response {
         operation,
         status: StatusCode::OK,
@@ -68,8 +68,8 @@ pub fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
 pub fn closed(api: &'static Api, account: &Account, now: SystemTime, asked: Option<Duration>) -> Vec<Duration> {
     let meters = Pacer::new("fuzz").meters(api, account, false);
     let closed = meters.iter().map(|meter| {
-        meter.gauge.refused(now, asked, true);
-        meter.gauge.wait(now)
+        meter.gauge().refused(now, asked, true);
+        meter.gauge().wait(now)
     });
     closed.collect()
 }

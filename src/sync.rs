@@ -8,7 +8,8 @@ pub(crate) use std::sync::{Mutex, MutexGuard};
 
 #[cfg(not(ledgerkey_model))]
 pub(crate) use arc_swap::ArcSwapOption as Slot;
-/// What was loaded from a [`Slot`]. It counts among those that hold the value, but is counted only when the slot gets another.
+/// What was loaded from a [`Slot`]. It counts among those that hold the value, but is counted only when the slot gets another. A thread has
+/// eight of them to give; beyond those each is counted at once.
 #[cfg(not(ledgerkey_model))]
 pub(crate) type Held<T> = arc_swap::Guard<Option<std::sync::Arc<T>>>;
 #[cfg(ledgerkey_model)]
@@ -53,6 +54,10 @@ mod model {
     impl<T> Held<T> {
         pub(crate) fn from_inner(value: Option<Arc<T>>) -> Self {
             Self(value)
+        }
+
+        pub(crate) fn into_inner(held: Self) -> Option<Arc<T>> {
+            held.0
         }
     }
 

@@ -133,7 +133,7 @@ async fn members_that_nobody_holds_and_whose_session_is_gone_are_forgotten() {
     for number in 1..=5 {
         call(&pool.organization(id(number)).unwrap()).await;
     }
-    let held = pool.organization(id(900)).unwrap().api();
+    let held = (pool.organization(id(900)).unwrap().api(), pool.organization(id(901)).unwrap().v2());
     for number in 1000..3000 {
         pool.organization(id(number)).unwrap();
     }
@@ -144,8 +144,13 @@ async fn members_that_nobody_holds_and_whose_session_is_gone_are_forgotten() {
         pool.organization(id(number)).unwrap();
     }
     assert!(pool.census().members < 130 && pool.census().live == 0);
-    assert!(pool.statuses().iter().any(|status| status.organization == Some(id(900))), "a client of it is held");
+    let is_remembered = |number| pool.statuses().iter().any(|status| status.organization == Some(id(number)));
+    assert!(is_remembered(900) && is_remembered(901), "a client of each is held");
     drop(held);
+    for number in 1000..3000 {
+        pool.organization(id(number)).unwrap();
+    }
+    assert!(!is_remembered(900) && !is_remembered(901));
 }
 
 #[tokio::test]

@@ -114,7 +114,10 @@ mod private {
 
 /// BILL at one pair of addresses: the sandbox's, production's, or others.
 #[derive(Debug, Clone)]
-pub struct Bill {
+pub struct Bill(Arc<Addresses>);
+
+#[derive(Debug)]
+struct Addresses {
     v3: Arc<Wire>,
     #[cfg(feature = "bill-v2")]
     v2: Arc<Wire>,
@@ -159,14 +162,14 @@ impl Bill {
         let v3 = Wire::new(v3_address, settings).map_err(|error| of("v3", error))?;
         #[cfg(not(feature = "bill-v2"))]
         let _ = v2;
-        Ok(Self {
+        Ok(Self(Arc::new(Addresses {
             #[cfg(feature = "bill-v2")]
             v2: Arc::new(v3.beside(without(v2, "/v2")).map_err(|error| of("v2", error))?),
             // Source of the path: developer.bill.com/docs/environmental-differences.
             #[cfg(feature = "bill-events")]
             events: Arc::new(v3.beside(&format!("{}/connect-events", without(v3_address, "/connect")))?),
             v3: Arc::new(v3),
-        })
+        })))
     }
 
     /// A connection without a session to one of BILL's APIs, for calls that need none; `secrets` are what BILL may quote in a refusal.
@@ -174,10 +177,10 @@ impl Bill {
     pub fn bare(&self, api: &'static Api, secrets: Vec<Secret>) -> Connection {
         let wire = match api.name {
             #[cfg(feature = "bill-v2")]
-            "bill-v2" => &self.v2,
+            "bill-v2" => &self.0.v2,
             #[cfg(feature = "bill-events")]
-            "bill-events" => &self.events,
-            _ => &self.v3,
+            "bill-events" => &self.0.events,
+            _ => &self.0.v3,
         };
         Connection::new(wire.clone(), api, &Account::default(), secrets)
     }
@@ -248,7 +251,7 @@ impl Bill {
     /// The webhooks API under a session that another API has signed in to; `told` is what BILL knows and may quote. No limit of calls is
     /// documented for it, so nobody's is counted.
     fn events(&self, session: &crate::session::Session, told: Vec<crate::Secret>) -> events::Client {
-        let connection = Connection::new(self.events.clone(), &events::API, &crate::client::Account::default(), told);
+        let connection = Connection::new(self.0.events.clone(), &events::API, &crate::client::Account::default(), told);
         events::Client::new(connection.with_session(session.clone()))
     }
 }

@@ -1,5 +1,7 @@
 //! An organization's AP/AR: what signs in to it, and its APIs under one session.
 
+#[cfg(all(feature = "bill-v3", feature = "bill-v2"))]
+use std::sync::OnceLock;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use crate::session::Session;
 use crate::session::grant::{Grant, SignIn};
 use crate::session::store::fingerprint;
 use crate::session::warm::{self, KeepWarm};
+use crate::transport::hide::Told;
 
 /// A user's name and password with a developer key. The session has all the rights of the user, and dies after 35 idle minutes.
 #[derive(Debug, Clone)]
@@ -67,15 +70,15 @@ pub struct ConsoleToken {
 }
 
 /// Where the MFA id of a remembered device is kept between sign-ins.
-pub(super) type Memory = Arc<Mutex<Option<Remembered>>>;
+pub(super) type Memory = Arc<Mutex<Option<Box<Remembered>>>>;
 
 impl private::Sealed for DeveloperKey {}
 impl Credential for DeveloperKey {
     type Access = Organization;
 
     fn open(self, bill: &Bill, call: SignInCall) -> Result<Organization, Error> {
-        let who = ApAr { way: "developer-key", name: self.username, secret: self.password, is_token: false };
-        who.open(bill, call, self.organization_id, self.dev_key)
+        let who = ApAr { name: self.username.into(), secret: self.password, is_token: false };
+        who.open(bill, call, "developer-key", self.organization_id, self.dev_key)
     }
 }
 
@@ -84,8 +87,8 @@ impl Credential for SyncToken {
     type Access = Organization;
 
     fn open(self, bill: &Bill, call: SignInCall) -> Result<Organization, Error> {
-        let who = ApAr { way: "sync-token", name: self.name, secret: self.value, is_token: false };
-        who.open(bill, call, self.organization_id, self.dev_key)
+        let who = ApAr { name: self.name.into(), secret: self.value, is_token: false };
+        who.open(bill, call, "sync-token", self.organization_id, self.dev_key)
     }
 }
 
@@ -94,16 +97,15 @@ impl Credential for ConsoleToken {
     type Access = Organization;
 
     fn open(self, bill: &Bill, call: SignInCall) -> Result<Organization, Error> {
-        let who = ApAr { way: "console-token", name: self.email, secret: self.token, is_token: true };
-        who.open(bill, call, self.organization_id, self.dev_key)
+        let who = ApAr { name: self.email.into(), secret: self.token, is_token: true };
+        who.open(bill, call, "console-token", self.organization_id, self.dev_key)
     }
 }
 
 /// What the three AP/AR credentials have in common.
 #[derive(Clone)]
 struct ApAr {
-    way: &'static str,
-    name: String,
+    name: Arc<str>,
     secret: Secret,
     /// v3 takes a console token in a field of its own; v2 as the password.
     #[cfg_attr(not(feature = "bill-v3"), expect(dead_code))]
@@ -111,29 +113,41 @@ struct ApAr {
 }
 
 impl ApAr {
-    fn open(self, bill: &Bill, call: SignInCall, organization: String, dev_key: Secret) -> Result<Organization, Error> {
+    fn open(
+        self,
+        bill: &Bill,
+        call: SignInCall,
+        way: &str,
+        organization: String,
+        dev_key: Secret,
+    ) -> Result<Organization, Error> {
         check_credential("user name", &self.name)?;
         check_credential("password or token", self.secret.expose())?;
         check_credential("organization id", &organization)?;
-        let account = account(&dev_key, &organization)?;
-        let apis = Apis::new(bill, &account, vec![self.secret.clone(), dev_key.clone()]);
+        let (account, secrets) = (account(&dev_key, &organization)?, vec![self.secret.clone(), dev_key.clone()]);
+        let first = first(bill, &account, secrets);
         let memory = Memory::default();
-        let (way, user, of) = (self.way, self.name.clone(), organization.clone());
+        let (user, organization) = (self.name.clone(), Arc::<str>::from(organization));
+        let of = organization.clone();
         let presents = vec![("devKey", dev_key.clone())];
         let remembered = memory.clone();
         #[cfg(feature = "bill-v3")]
         if call == SignInCall::Usual {
-            let body = move || self.v3(organization.clone(), dev_key.clone(), recall(&remembered));
-            let sign_in = OneCall::new(&apis.v3, &api::API, way, &user, Some(&of), presents, body)?;
-            return Ok(Organization::new(&apis, apis.v3.clone(), Arc::new(sign_in), memory));
+            let body = move || self.v3(organization.to_string(), dev_key.clone(), recall(&remembered));
+            let sign_in = OneCall::new(&first, &api::API, way, user, Some(of), presents, body)?;
+            return Ok(Organization::new(bill, &first, &first, Arc::new(sign_in), memory));
         }
         // The only one that is left.
         let _ = call;
         #[cfg(feature = "bill-v2")]
         {
-            let body = move || self.v2(organization.clone(), dev_key.clone(), recall(&remembered));
-            let sign_in = OneCall::new(&apis.v2, &v2::API, way, &user, Some(&of), presents, body)?;
-            Ok(Organization::new(&apis, apis.v2.clone(), Arc::new(sign_in), memory))
+            #[cfg(feature = "bill-v3")]
+            let entrance = first.beside(bill.0.v2.clone(), &v2::API, &account);
+            #[cfg(not(feature = "bill-v3"))]
+            let entrance = first.clone();
+            let body = move || self.v2(organization.to_string(), dev_key.clone(), recall(&remembered));
+            let sign_in = OneCall::new(&entrance, &v2::API, way, user, Some(of), presents, body)?;
+            Ok(Organization::new(bill, &first, &entrance, Arc::new(sign_in), memory))
         }
         #[cfg(not(feature = "bill-v2"))]
         Err(Error::config("the v2 API is not built"))
@@ -144,7 +158,7 @@ impl ApAr {
         let (remember_me_id, device) = remembered;
         let secret = self.secret.clone();
         json(&api::types::LoginRequest {
-            username: self.name.clone(),
+            username: self.name.to_string(),
             password: (!self.is_token).then(|| secret.clone()),
             console_api_token: self.is_token.then_some(secret),
             organization_id: organization.into(),
@@ -158,7 +172,7 @@ impl ApAr {
     fn v2(&self, organization: String, dev_key: Secret, remembered: Recalled) -> Result<Value, Error> {
         let (mfa_id, device_id) = remembered;
         json(&v2::types::LoginRequest {
-            user_name: self.name.clone(),
+            user_name: self.name.to_string(),
             password: self.secret.clone(),
             org_id: organization.into(),
             dev_key,
@@ -168,57 +182,12 @@ impl ApAr {
     }
 }
 
-/// The connections to an organization's APIs.
-#[derive(Debug, Clone)]
-pub(super) struct Apis {
+/// A connection without a session to the API that calls are made over which either would do for: v3, or v2 where it is the only one.
+pub(super) fn first(bill: &Bill, account: &Account, secrets: Vec<Secret>) -> Connection {
     #[cfg(feature = "bill-v3")]
-    v3: Connection,
-    #[cfg(feature = "bill-v2")]
-    v2: Connection,
-    #[cfg(feature = "bill-events")]
-    bill: Bill,
-}
-
-impl Apis {
-    pub(super) fn new(bill: &Bill, account: &Account, secrets: Vec<Secret>) -> Self {
-        Self {
-            #[cfg(feature = "bill-v3")]
-            v3: Connection::new(bill.v3.clone(), &api::API, account, secrets.clone()),
-            #[cfg(feature = "bill-v2")]
-            v2: Connection::new(bill.v2.clone(), &v2::API, account, secrets),
-            #[cfg(feature = "bill-events")]
-            bill: bill.clone(),
-        }
-    }
-
-    /// The one that calls are made over which either would do for.
-    fn first(&self) -> &Connection {
-        #[cfg(feature = "bill-v3")]
-        return &self.v3;
-        #[cfg(not(feature = "bill-v3"))]
-        return &self.v2;
-    }
-
-    fn each(&self) -> impl Iterator<Item = &Connection> {
-        let each = [
-            #[cfg(feature = "bill-v3")]
-            &self.v3,
-            #[cfg(feature = "bill-v2")]
-            &self.v2,
-        ];
-        each.into_iter()
-    }
-
-    fn with_session(&self, session: &Session) -> Self {
-        Self {
-            #[cfg(feature = "bill-v3")]
-            v3: self.v3.with_session(session.clone()),
-            #[cfg(feature = "bill-v2")]
-            v2: self.v2.with_session(session.clone()),
-            #[cfg(feature = "bill-events")]
-            bill: self.bill.clone(),
-        }
-    }
+    return Connection::new(bill.0.v3.clone(), &api::API, account, secrets);
+    #[cfg(not(feature = "bill-v3"))]
+    return Connection::new(bill.0.v2.clone(), &v2::API, account, secrets);
 }
 
 /// What BILL remembers of the device: `rememberMeId` and its name.
@@ -232,47 +201,82 @@ pub(super) fn recall(memory: &Memory) -> Recalled {
 /// The developer key as a header is checked here, before a sign-in is spent on it.
 pub(super) fn account(dev_key: &Secret, organization: &str) -> Result<Account, Error> {
     Grant::new([("devKey", dev_key.clone())])?;
-    Ok(Account::new([("devKey", fingerprint(dev_key)), ("organization", organization.to_owned())]))
+    Ok(account_of(fingerprint(dev_key), organization.to_owned()))
+}
+
+fn account_of(dev_key: String, organization: String) -> Account {
+    Account::new([("devKey", dev_key), ("organization", organization)])
 }
 
 /// An organization's AP/AR: its v3 and its v2 API under one session. Clones share the session.
 #[derive(Debug, Clone)]
-pub struct Organization {
+pub struct Organization(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Where the APIs are that are opened when they are asked for.
+    #[cfg(any(feature = "bill-events", all(feature = "bill-v3", feature = "bill-v2")))]
+    bill: Bill,
     session: Session,
-    apis: Apis,
-    /// Over which the sign-in goes.
-    entrance: Connection,
+    first: Connection,
+    /// Made when it is first asked for: there may be thousands who never do.
+    #[cfg(all(feature = "bill-v3", feature = "bill-v2"))]
+    v2: OnceLock<Box<Connection>>,
+    /// What the sign-in tells BILL, and hides: a partner's is not that of `first`.
+    told: Told,
     memory: Memory,
 }
 
 impl Organization {
-    pub(super) fn new(apis: &Apis, entrance: Connection, sign_in: Arc<dyn SignIn>, memory: Memory) -> Self {
-        let session = apis.first().open(sign_in);
-        Self { apis: apis.with_session(&session), session, entrance, memory }
+    /// `entrance` is the connection that the sign-in goes over. Neither is in the session that this opens.
+    pub(super) fn new(
+        bill: &Bill,
+        first: &Connection,
+        entrance: &Connection,
+        sign_in: Arc<dyn SignIn>,
+        memory: Memory,
+    ) -> Self {
+        #[cfg(not(any(feature = "bill-events", all(feature = "bill-v3", feature = "bill-v2"))))]
+        let _ = bill;
+        let session = first.open(sign_in);
+        Self(Arc::new(Shared {
+            #[cfg(any(feature = "bill-events", all(feature = "bill-v3", feature = "bill-v2")))]
+            bill: bill.clone(),
+            first: first.with_session(session.clone()),
+            #[cfg(all(feature = "bill-v3", feature = "bill-v2"))]
+            v2: OnceLock::new(),
+            session,
+            told: entrance.told().clone(),
+            memory,
+        }))
     }
 
     /// The v3 API.
     #[cfg(feature = "bill-v3")]
     pub fn api(&self) -> api::Client {
-        api::Client::new(self.apis.v3.clone())
+        api::Client::new(self.0.first.clone())
     }
 
     /// The v2 API. The session is shown as form fields there.
     #[cfg(feature = "bill-v2")]
     pub fn v2(&self) -> v2::Client {
-        v2::Client::new(self.apis.v2.clone())
+        #[cfg(feature = "bill-v3")]
+        let connection = self.0.v2.get_or_init(|| Box::new(self.0.beside_v3()));
+        #[cfg(not(feature = "bill-v3"))]
+        let connection = &self.0.first;
+        v2::Client::new(Connection::clone(connection))
     }
 
     /// The webhooks API, in the same session.
     #[cfg(feature = "bill-events")]
     pub fn events(&self) -> events::Client {
-        self.apis.bill.events(&self.session, self.apis.first().told())
+        self.0.bill.events(&self.0.session, self.0.first.told().secrets())
     }
 
     /// The v3 API, for a call that tells BILL this secret.
     #[cfg(feature = "bill-v3")]
     pub(super) fn api_telling(&self, secret: &Secret) -> api::Client {
-        api::Client::new(self.apis.v3.hiding([secret.clone()]))
+        api::Client::new(self.0.first.hiding([secret.clone()]))
     }
 
     /// Makes the session MFA-trusted, and keeps it so.
@@ -283,22 +287,23 @@ impl Organization {
 
     /// The session, to see how it stands.
     pub fn session(&self) -> &Session {
-        &self.session
+        &self.0.session
     }
 
     /// Presents a remembered MFA id at each sign-in from now on, so that the session is trusted from its start.
     pub fn remember(&self, remembered: Remembered) {
-        for connection in self.apis.each().chain([&self.entrance]) {
-            connection.learn(&remembered.id);
+        // The v2 API's connection hides what the first is told.
+        for told in [self.0.first.told(), &self.0.told] {
+            told.learn(&remembered.id);
         }
-        if let Ok(mut memory) = self.memory.lock() {
-            *memory = Some(remembered);
+        if let Ok(mut memory) = self.0.memory.lock() {
+            *memory = Some(Box::new(remembered));
         }
     }
 
     /// The MFA id that is presented at sign-in, to be kept for the next run.
     pub fn remembered(&self) -> Option<Remembered> {
-        self.memory.lock().ok().and_then(|memory| memory.clone())
+        self.0.memory.lock().ok().and_then(|memory| memory.as_deref().cloned())
     }
 
     /// Keeps the session from idling out while the guard is held, for at most [`warm::LONGEST`] without a call of yours. Shortly before the idle
@@ -327,8 +332,8 @@ impl Organization {
         let cheapest = &api::operations::GET_SESSION_INFO;
         #[cfg(not(feature = "bill-v3"))]
         let cheapest = &v2::operations::GET_SESSION_INFO;
-        let touch = touch(self.apis.first(), cheapest, Arguments::default());
-        self.session.keep_warm(touch, longest)
+        let touch = touch(&self.0.first, cheapest, Arguments::default());
+        self.0.session.keep_warm(touch, longest)
     }
 
     /// Ends the session at BILL; see [`Session::sign_out`].
@@ -336,12 +341,55 @@ impl Organization {
     /// # Errors
     /// Those of the call.
     pub async fn sign_out(&self) -> Result<(), Error> {
-        self.session.sign_out().await
+        self.0.session.sign_out().await
     }
 
     /// Whether somebody beside the asker holds it, or a part of it.
     pub(super) fn is_held(&self) -> bool {
-        // Its own: the session, and that of each connection.
-        self.session.shares() > 1 + self.apis.each().count() || self.apis.each().any(Connection::is_shared)
+        Arc::strong_count(&self.0) > 1 || self.0.session.shares() > self.0.own_shares()
+    }
+}
+
+impl Shared {
+    /// The shares of the session that are its own; what is beyond them is a client's, and so a call's under way.
+    fn own_shares(&self) -> usize {
+        let connections = 1;
+        #[cfg(all(feature = "bill-v3", feature = "bill-v2"))]
+        let connections = connections + usize::from(self.v2.get().is_some());
+        1 + connections
+    }
+
+    #[cfg(all(feature = "bill-v3", feature = "bill-v2"))]
+    fn beside_v3(&self) -> Connection {
+        // The one that `first` was made for.
+        let account =
+            self.session.identity().and_then(|identity| Some(account_of(identity.key?, identity.organization?)));
+        let account = account.unwrap_or_default();
+        self.first.beside(self.bill.0.v2.clone(), &v2::API, &account).with_session(self.session.clone())
+    }
+}
+
+#[cfg(all(test, feature = "bill-v3", feature = "bill-v2"))]
+mod tests {
+    use super::*;
+    use crate::client::ClientInfo as _;
+
+    #[test]
+    fn the_v2_api_hides_what_is_told_before_it_is_opened_and_after() {
+        let organization = Bill::sandbox().unwrap().session(DeveloperKey {
+            username: "user@example.com".into(),
+            password: "example-password".into(),
+            organization_id: "008example".into(),
+            dev_key: "example-key".into(),
+        });
+        let organization = organization.unwrap();
+        let remember = |id: &str| organization.remember(Remembered { id: id.into(), device: "example".into() });
+        remember("example-before");
+        let v2 = organization.v2();
+        remember("example-after");
+        let hidden = v2.inner().told().secrets();
+        for told in ["example-password", "example-key", "example-before", "example-after"] {
+            assert!(hidden.iter().any(|secret| secret.expose() == told), "{told}");
+        }
     }
 }

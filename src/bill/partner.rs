@@ -9,7 +9,7 @@ use super::calls::touch;
 #[cfg(feature = "bill-events")]
 use super::events;
 #[cfg(feature = "_organization")]
-use super::organization::{Apis, Memory, Organization, account, recall};
+use super::organization::{Memory, Organization, account, first, recall};
 use super::private::{self, SignInCall};
 use super::{Bill, Credential, partner, v3_only};
 use crate::client::dynamic::Arguments;
@@ -56,7 +56,7 @@ impl Credential for PartnerKey {
         Grant::new([("appKey", self.app_key.clone())])?;
         let account = Account::new([("appKey", fingerprint(&self.app_key))]);
         let secrets = vec![self.password.clone(), self.app_key.clone()];
-        let connection = Connection::new(bill.v3.clone(), &partner::API, &account, secrets);
+        let connection = Connection::new(bill.0.v3.clone(), &partner::API, &account, secrets);
         let user = self.username.clone();
         let presents = vec![("appKey", self.app_key.clone())];
         let body = move || {
@@ -66,7 +66,7 @@ impl Credential for PartnerKey {
                 app_key: self.app_key.clone(),
             })
         };
-        let sign_in = OneCall::new(&connection, &partner::API, "partner-key", &user, None, presents, body)?;
+        let sign_in = OneCall::new(&connection, &partner::API, "partner-key", user, None, presents, body)?;
         Ok(Partner::new(bill.clone(), connection, Arc::new(sign_in)))
     }
 }
@@ -80,8 +80,8 @@ impl PartnerUser {
         let account = account(&self.dev_key, &self.organization_id)?;
         let dev_key = self.dev_key.clone();
         // The partner's too: whoever signs in as a user is known by both.
-        let secrets = partner.told().into_iter().chain([dev_key.clone()]).collect();
-        let apis = Apis::new(bill, &account, secrets);
+        let secrets = partner.told().secrets().into_iter().chain([dev_key.clone()]).collect();
+        let first = first(bill, &account, secrets);
         let memory = Memory::default();
         let (user, of) = (self.user_id.clone(), self.organization_id.clone());
         let presents = vec![("devKey", self.dev_key.clone())];
@@ -98,8 +98,8 @@ impl PartnerUser {
             }
         };
         let entrance = partner.hiding([dev_key]);
-        let sign_in = OneCall::new(&entrance, &partner::API, "partner-user", &user, Some(&of), presents, body)?;
-        Ok(Organization::new(&apis, entrance, Arc::new(sign_in), memory))
+        let sign_in = OneCall::new(&entrance, &partner::API, "partner-user", user, Some(of.into()), presents, body)?;
+        Ok(Organization::new(bill, &first, &entrance, Arc::new(sign_in), memory))
     }
 }
 
@@ -125,7 +125,7 @@ impl Partner {
     /// The webhooks API, in the same session.
     #[cfg(feature = "bill-events")]
     pub fn events(&self) -> events::Client {
-        self.bill.events(&self.session, self.connection.told())
+        self.bill.events(&self.session, self.connection.told().secrets())
     }
 
     /// The organization of one of the partner's users, as that user. Its session is made by the partner's, when it is needed.

@@ -29,7 +29,7 @@ impl Credential for SpendToken {
         v3_only(call)?;
         let grant = Grant::new([("apiToken", self.0.clone())])?;
         let account = Account::new([("apiToken", fingerprint(&self.0))]);
-        let connection = Connection::new(bill.v3.clone(), &spend::API, &account, vec![self.0]);
+        let connection = Connection::new(bill.0.v3.clone(), &spend::API, &account, vec![self.0]);
         let way =
             spend::API.way("api-token").ok_or_else(|| Error::config("the spec of bill-spend has no way api-token"))?;
         let session = connection.open(Arc::new(NoCall { way, grant }));
@@ -60,7 +60,7 @@ impl Spend {
     /// The webhooks API, by the same token.
     #[cfg(feature = "bill-events")]
     pub fn events(&self) -> events::Client {
-        self.bill.events(&self.session, self.connection.told())
+        self.bill.events(&self.session, self.connection.told().secrets())
     }
 
     /// The token as a session, to see how it stands.

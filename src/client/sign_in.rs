@@ -19,10 +19,11 @@ use crate::transport::classify::{path_of, scalar};
 /// Signs in by one call, whose answer carries the session where the spec says.
 pub struct OneCall {
     way: &'static Way,
-    identity: Identity,
+    user: Arc<str>,
+    organization: Option<Arc<str>>,
     connection: Connection,
-    operations: &'static [&'static Operation],
-    presents: Vec<(&'static str, Secret)>,
+    api: &'static Api,
+    presents: Box<[(&'static str, Secret)]>,
     body: Box<dyn Fn() -> Result<Value, Error> + Send + Sync>,
 }
 
@@ -38,25 +39,19 @@ impl OneCall {
         connection: &Connection,
         api: &'static Api,
         way: &str,
-        user: &str,
-        organization: Option<&str>,
+        user: impl Into<Arc<str>>,
+        organization: Option<Arc<str>>,
         presents: Vec<(&'static str, Secret)>,
         body: impl Fn() -> Result<Value, Error> + Send + Sync + 'static,
     ) -> Result<Self, Error> {
+        let user = user.into();
         let way = api.way(way).ok_or_else(|| Error::config(format!("the spec of {} has no way {way}", api.name)))?;
-        let identity = Identity {
-            address: connection.base().to_owned(),
-            way: way.name.to_owned(),
-            user: user.to_owned(),
-            organization: organization.map(str::to_owned),
-            key: presents.first().map(|(_, key)| fingerprint(key)),
-        };
-        let (connection, operations) = (connection.clone(), api.operations);
-        Ok(Self { way, identity, connection, operations, presents, body: Box::new(body) })
+        let (connection, presents, body) = (connection.clone(), presents.into(), Box::new(body));
+        Ok(Self { way, user, organization, connection, api, presents, body })
     }
 
     fn operation(&self, id: Option<&'static str>) -> Result<&'static Operation, Error> {
-        let found = self.operations.iter().find(|operation| Some(operation.id) == id).copied();
+        let found = self.api.operations.iter().find(|operation| Some(operation.id) == id).copied();
         found.ok_or_else(|| Error::config(format!("the way {} has no such call", self.way.name)))
     }
 
@@ -117,8 +112,14 @@ impl SignIn for OneCall {
         self.way
     }
 
-    fn identity(&self) -> Option<&Identity> {
-        Some(&self.identity)
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity {
+            address: self.connection.base().to_owned(),
+            way: self.way.name.to_owned(),
+            user: self.user.to_string(),
+            organization: self.organization.as_ref().map(ToString::to_string),
+            key: self.presents.first().map(|(_, key)| fingerprint(key)),
+        })
     }
 
     fn sign_in(&self) -> Pending<'_, Grant> {

@@ -122,7 +122,7 @@ impl Landing {
                         (Phase::Refused { .. }, _) => state.pauses = Pauses::default(),
                         // Of another session, which remembers it: nothing was sent for this one that could use up sign-ins.
                         (_, Error::SignInRejected { .. } | Error::LockedOut { .. }) => {}
-                        _ => state.pauses.failed(&shared.terms, monotonic),
+                        _ => state.pauses.failed(&shared.terms.policy, monotonic),
                     }
                 }
                 Landed::With(Err(error))

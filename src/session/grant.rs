@@ -22,7 +22,7 @@ pub trait SignIn: Send + Sync {
     fn way(&self) -> &'static Way;
 
     /// Whose session it is, for a store to find it again. `None`: it is never kept.
-    fn identity(&self) -> Option<&Identity> {
+    fn identity(&self) -> Option<Identity> {
         None
     }
 

@@ -30,7 +30,7 @@ use self::pool::Seat;
 use self::renewal::{Keeper, Renewed};
 pub use self::state::Live;
 use self::state::{Decision, Pauses, Phase, Terms};
-use self::store::Store;
+use self::store::{Identity, Store};
 use crate::error::Error;
 use crate::sync::{Mutex, MutexGuard, Slot, spawn};
 use crate::table::Way;
@@ -141,9 +141,18 @@ impl Session {
         policy: SessionPolicy,
         store: Option<Arc<dyn Store>>,
     ) -> Self {
-        let SessionPolicy { margin, hold_off, pause, longest_pause, longest_lease } = policy;
-        let terms = Terms { idle: sign_in.way().idle, margin, hold_off, pause, longest_pause, longest_lease };
-        let keeper = store.zip(sign_in.identity().cloned()).map(|(store, identity)| Keeper::new(store, identity));
+        Self::by(sign_in, clock, Arc::new(policy), store)
+    }
+
+    /// One of many by the same policy.
+    pub(crate) fn by(
+        sign_in: Arc<dyn SignIn>,
+        clock: Arc<dyn Clock>,
+        policy: Arc<SessionPolicy>,
+        store: Option<Arc<dyn Store>>,
+    ) -> Self {
+        let terms = Terms { idle: sign_in.way().idle, policy };
+        let keeper = store.zip(sign_in.identity()).map(|(store, identity)| Keeper::new(store, identity));
         let live = Slot::empty();
         Self(Arc::new(Shared { sign_in, clock, terms, keeper, live, state: Mutex::default(), seat: Seat::default() }))
     }
@@ -161,6 +170,11 @@ impl Session {
     /// The way to sign in.
     pub fn way(&self) -> &'static Way {
         self.0.sign_in.way()
+    }
+
+    /// Whose session it is, for a store to find it again; `None` where it is never kept.
+    pub fn identity(&self) -> Option<Identity> {
+        self.0.sign_in.identity()
     }
 
     /// The live session if there is one, without waiting.
@@ -184,7 +198,7 @@ impl Session {
     pub async fn acquire(&self) -> Result<InHand, Error> {
         match self.at_hand() {
             Some(live) => Ok(live),
-            None => self.fly().await.map(InHand::from),
+            None => self.fly().await.map(InHand::of_counted),
         }
     }
 
@@ -272,11 +286,15 @@ impl Session {
             Decision::Fail(_) => (None, true),
         };
         let live = live.as_ref();
+        let (address, user, organization) = identity
+            .map_or((None, None, None), |Identity { address, user, organization, .. }| {
+                (Some(address), Some(user), organization)
+            });
         Status {
             way: self.way().name,
-            address: identity.map(|identity| identity.address.clone()),
-            user: identity.map(|identity| identity.user.clone()),
-            organization: identity.and_then(|identity| identity.organization.clone()),
+            address,
+            user,
+            organization,
             generation: state.generation,
             live: live.is_some(),
             trusted: live.is_some_and(|live| live.trusted()),

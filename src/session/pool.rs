@@ -49,7 +49,8 @@ impl Seats {
         sessions.retain(|session| !Arc::ptr_eq(&session.0, newcomer) && session.at_hand().is_some());
         let mut over = (sessions.len() + 1).saturating_sub(self.capacity.load(Ordering::Relaxed).max(1));
         if over > 0 {
-            let idle = |session: &Session| session.status().idle.unwrap_or_default();
+            let now = newcomer.clock.now();
+            let idle = |session: &Session| session.at_hand().map(|live| live.idle(now)).unwrap_or_default();
             sessions.sort_by_cached_key(|session| std::cmp::Reverse(idle(session)));
             sessions.retain(|session| {
                 let goes = over > 0 && session.retire();
@@ -173,6 +174,37 @@ mod tests {
         two.acquire().await.unwrap();
         assert!(one.status().live && two.status().live);
         assert_eq!(vendor.sign_outs(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_holds_it_on_another_thread_keeps_it() {
+        let vendor = OnDemand::new(9, granted);
+        let pool = Pool::new(1);
+        let (one, two, three) = (session(&vendor), session(&vendor), session(&vendor));
+        [&one, &two, &three].into_iter().for_each(|session| pool.seat(session));
+        one.acquire().await.unwrap();
+        // More than a thread holds without being counted.
+        for hands in [1, 12] {
+            let (taken, has_taken) = std::sync::mpsc::channel();
+            let (let_go, may_go) = std::sync::mpsc::channel::<()>();
+            let holder = {
+                let one = one.clone();
+                std::thread::spawn(move || {
+                    let hands: Vec<_> = (0..hands).map(|_| one.at_hand().unwrap()).collect();
+                    taken.send(()).unwrap();
+                    may_go.recv().unwrap();
+                    drop(hands);
+                })
+            };
+            has_taken.recv().unwrap();
+            two.acquire().await.unwrap();
+            assert!(one.status().live && two.status().live, "{hands} in hand");
+            two.sign_out().await.unwrap();
+            let_go.send(()).unwrap();
+            holder.join().unwrap();
+        }
+        three.acquire().await.unwrap();
+        assert!(!one.status().live, "nobody holds it any more");
     }
 
     #[tokio::test]

@@ -118,7 +118,7 @@ impl Kept {
     /// The right to sign in. Somebody may have it who will never give it back, being stopped where he is: then the store is as good as away.
     async fn lease(&self, shared: &Shared) -> Result<Lease, StoreError> {
         let lease = self.store.lease(&self.identity);
-        match select(shared.clock.limit(shared.terms.longest_lease), lease).await {
+        match select(shared.clock.limit(shared.terms.policy.longest_lease), lease).await {
             Either::Left(_) => Err(StoreError::Unavailable("somebody else has been signing in for too long".into())),
             Either::Right((lease, _)) => lease,
         }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::SessionPolicy;
 use super::grant::Grant;
 use super::store::millis;
 use crate::error::Error;
@@ -98,27 +99,19 @@ pub(crate) enum Phase {
     /// The vendor refused the credentials or locked the login. Trying again would lock it or keep it locked.
     Refused {
         /// What every caller gets.
-        error: Error,
+        error: Box<Error>,
         /// When it was refused, by the monotonic clock.
         at: Duration,
     },
 }
 
 /// How long things hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Terms {
     /// The vendor's idle limit.
     pub(crate) idle: Option<Duration>,
-    /// How much before the limit a session counts as gone.
-    pub(crate) margin: Duration,
-    /// How long a refusal of the credentials is remembered.
-    pub(crate) hold_off: Duration,
-    /// The first pause between sign-ins that fail by something that may pass; each further one is twice as long.
-    pub(crate) pause: Duration,
-    /// The longest such pause.
-    pub(crate) longest_pause: Duration,
-    /// How long somebody else who shares the store may be signing in.
-    pub(crate) longest_lease: Duration,
+    /// One for all sessions at an address.
+    pub(crate) policy: Arc<SessionPolicy>,
 }
 
 /// What to do for a caller who wants the session.
@@ -164,10 +157,10 @@ pub(crate) fn decide(phase: &Phase, terms: &Terms, now: SystemTime, monotonic: D
         Phase::Dead => Decision::SignIn(Cause::Dead),
         Phase::Live(live) if terms.is_over(live.idle(now)) => Decision::SignIn(Cause::Idle),
         Phase::Live(live) => Decision::Use(live.clone()),
-        Phase::Refused { at, .. } if monotonic.saturating_sub(*at) >= terms.hold_off => {
+        Phase::Refused { at, .. } if monotonic.saturating_sub(*at) >= terms.policy.hold_off => {
             Decision::SignIn(Cause::HoldOffPassed)
         }
-        Phase::Refused { error, .. } => Decision::Fail(error.clone()),
+        Phase::Refused { error, .. } => Decision::Fail((**error).clone()),
     }
 }
 
@@ -179,7 +172,7 @@ impl Terms {
 
     /// For how much longer it counts as alive; `None` where it may idle for ever.
     pub(super) fn left(&self, idle: Duration) -> Option<Duration> {
-        self.idle.map(|limit| limit.saturating_sub(self.margin.min(limit / 2)).saturating_sub(idle))
+        self.idle.map(|limit| limit.saturating_sub(self.policy.margin.min(limit / 2)).saturating_sub(idle))
     }
 }
 
@@ -191,7 +184,7 @@ pub(crate) fn after_failure(error: &Error, way: &Way, monotonic: Duration) -> Ph
         Error::LockedOut { operation, .. } => way.operation == Some(operation),
         _ => false,
     };
-    if is_own { Phase::Refused { error: error.clone(), at: monotonic } } else { Phase::Cold }
+    if is_own { Phase::Refused { error: Box::new(error.clone()), at: monotonic } } else { Phase::Cold }
 }
 
 /// The pauses between sign-ins that fail by something that may pass: an outage must not use up the vendor's sign-ins.
@@ -203,10 +196,10 @@ pub(crate) struct Pauses {
 
 impl Pauses {
     /// One more has failed. The first is followed by no pause: it has made several tries itself.
-    pub(crate) fn failed(&mut self, terms: &Terms, monotonic: Duration) {
+    pub(crate) fn failed(&mut self, policy: &SessionPolicy, monotonic: Duration) {
         let pause = match self.failures {
             0 => Duration::ZERO,
-            earlier => terms.pause.saturating_mul(1 << (earlier - 1).min(16)).min(terms.longest_pause),
+            earlier => policy.pause.saturating_mul(1 << (earlier - 1).min(16)).min(policy.longest_pause),
         };
         self.failures = self.failures.saturating_add(1);
         self.until = monotonic.saturating_add(pause);
@@ -227,14 +220,9 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(35 * 60);
-    const TERMS: Terms = Terms {
-        idle: Some(LIMIT),
-        margin: Duration::from_secs(10),
-        hold_off: Duration::from_secs(3600),
-        pause: Duration::from_secs(1),
-        longest_pause: Duration::from_secs(120),
-        longest_lease: Duration::from_secs(150),
-    };
+    fn terms() -> Terms {
+        Terms { idle: Some(LIMIT), policy: Arc::default() }
+    }
 
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
@@ -263,7 +251,7 @@ mod tests {
 
     #[test]
     fn without_a_session_one_signs_in() {
-        assert!(matches!(decide(&Phase::Cold, &TERMS, at(0), Duration::ZERO), Decision::SignIn(Cause::Cold)));
+        assert!(matches!(decide(&Phase::Cold, &terms(), at(0), Duration::ZERO), Decision::SignIn(Cause::Cold)));
     }
 
     #[test]
@@ -271,9 +259,9 @@ mod tests {
         let live = live();
         live.touch(at(1000));
         let phase = Phase::Live(live);
-        assert!(matches!(decide(&phase, &TERMS, at(1000 + 35 * 60 - 11), Duration::ZERO), Decision::Use(_)));
+        assert!(matches!(decide(&phase, &terms(), at(1000 + 35 * 60 - 11), Duration::ZERO), Decision::Use(_)));
         assert!(matches!(
-            decide(&phase, &TERMS, at(1000 + 35 * 60 - 10), Duration::ZERO),
+            decide(&phase, &terms(), at(1000 + 35 * 60 - 10), Duration::ZERO),
             Decision::SignIn(Cause::Idle)
         ));
     }
@@ -281,15 +269,15 @@ mod tests {
     #[test]
     fn a_clock_that_went_back_does_not_end_a_session() {
         let phase = Phase::Live(live());
-        assert!(matches!(decide(&phase, &TERMS, UNIX_EPOCH, Duration::ZERO), Decision::Use(_)));
+        assert!(matches!(decide(&phase, &terms(), UNIX_EPOCH, Duration::ZERO), Decision::Use(_)));
     }
 
     #[test]
     fn a_refusal_is_remembered_until_the_hold_off_has_passed() {
         let phase = after_failure(&rejected(), &WAY, Duration::from_secs(5));
-        assert!(matches!(decide(&phase, &TERMS, at(0), Duration::from_secs(3604)), Decision::Fail(_)));
+        assert!(matches!(decide(&phase, &terms(), at(0), Duration::from_secs(3604)), Decision::Fail(_)));
         assert!(matches!(
-            decide(&phase, &TERMS, at(0), Duration::from_secs(3605)),
+            decide(&phase, &terms(), at(0), Duration::from_secs(3605)),
             Decision::SignIn(Cause::HoldOffPassed)
         ));
     }
@@ -322,7 +310,7 @@ mod tests {
     fn an_outage_of_an_hour_costs_a_part_of_the_sign_ins() {
         let (mut pauses, mut now, mut failures) = (Pauses::default(), Duration::ZERO, 0);
         while now < Duration::from_secs(3600) {
-            pauses.failed(&TERMS, now);
+            pauses.failed(&SessionPolicy::default(), now);
             failures += 1;
             now += pauses.left(now);
         }
@@ -342,7 +330,8 @@ mod tests {
         /// A session is used exactly while the vendor still holds it, less the margin; and for ever where there is no limit.
         #[test]
         fn used_exactly_within_the_limit(limit in proptest::option::of(1_u64..200_000), margin in 0_u64..100, idle in 0_u64..400_000) {
-            let terms = Terms { idle: limit.map(Duration::from_secs), margin: Duration::from_secs(margin), ..TERMS };
+            let policy = SessionPolicy { margin: Duration::from_secs(margin), ..SessionPolicy::default() };
+            let terms = Terms { idle: limit.map(Duration::from_secs), policy: Arc::new(policy) };
             let decision = decide(&Phase::Live(live()), &terms, at(idle), Duration::ZERO);
             let within = limit.is_none_or(|limit| idle * 2 < limit * 2 - (margin * 2).min(limit));
             prop_assert_eq!(matches!(decision, Decision::Use(_)), within);

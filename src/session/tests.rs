@@ -294,8 +294,8 @@ impl SignIn for Named {
         &WAY
     }
 
-    fn identity(&self) -> Option<&Identity> {
-        Some(&self.0)
+    fn identity(&self) -> Option<Identity> {
+        Some(self.0.clone())
     }
 
     fn sign_in(&self) -> Pending<'_, Grant> {

@@ -95,7 +95,7 @@ async fn keep(session: Session, touch: Touch, at: Duration, longest: Duration) {
     loop {
         // Of one that has died since, too, as when the machine slept.
         usage.note(held.as_deref());
-        held = session.at_hand();
+        held = session.at_hand().map(InHand::counted);
         usage.note(held.as_deref());
         let (now, refused) = (clock.now(), session.status().refused);
         let idle = held.as_ref().map(|live| live.idle(now));

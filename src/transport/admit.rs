@@ -4,12 +4,11 @@ use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
 use smallvec::SmallVec;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::budget::{Claim, Taken};
 use super::call::Call;
 use super::observe::Waited;
-use super::pace::{Meter, Turn};
+use super::pace::{HeldPlace, Meter, Turn};
 use super::sending::Sending;
 use crate::error::Error;
 use crate::session::clock::Wait;
@@ -31,7 +30,7 @@ pub(super) struct Share {
 }
 
 /// No vendor counts more than one kind of calls at once.
-type Places = SmallVec<[OwnedSemaphorePermit; 1]>;
+type Places = SmallVec<[HeldPlace; 1]>;
 
 /// The head of the line for each window that was spent: whoever comes meanwhile comes after.
 type Turns<'t> = SmallVec<[Turn<'t>; 1]>;
@@ -54,11 +53,11 @@ impl Call<'_> {
         if self.shared.wire.budget().is_some() {
             return None;
         }
-        let live = match &self.shared.session {
+        let live = match self.connection.session() {
             Some(session) if !self.schemes.is_empty() => Some(session.at_hand_at(now)?),
             _ => None,
         };
-        if self.meters().any(|meter| meter.gauge.has_a_line()) {
+        if self.meters().any(|meter| meter.gauge().has_a_line()) {
             return None;
         }
         let (places, mut counted) = self.take(now)?;
@@ -109,26 +108,27 @@ impl Call<'_> {
     fn take(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
         let mut places = Places::new();
         for meter in self.meters() {
-            places.extend(meter.gauge.try_place()?);
+            places.extend(meter.try_place()?);
         }
         Some((places, self.spend(now)?))
     }
 
     /// Whether the session has not been replaced while something else was waited for.
     fn is_at_hand(&self, live: Option<&Live>) -> bool {
-        match (&self.shared.session, live) {
+        match (self.connection.session(), live) {
             (Some(session), Some(live)) => session.at_hand().is_some_and(|now| now.generation == live.generation),
             _ => true,
         }
     }
 
     async fn session(&self, timer: &mut Option<Wait>) -> Result<Option<InHand>, Error> {
-        let session = match &self.shared.session {
+        let session = match self.connection.session() {
             Some(session) if !self.schemes.is_empty() => session,
             _ => return Ok(None),
         };
         match session.at_hand() {
-            Some(live) => Ok(Some(live)),
+            // It is held in line, for who knows how long.
+            Some(live) => Ok(Some(live.counted())),
             None => self.bound_by(timer, "waiting for the sign-in", pin!(session.acquire())).await?.map(Some),
         }
     }
@@ -138,17 +138,17 @@ impl Call<'_> {
         let mut turns = Turns::new();
         for meter in self.meters() {
             let now = || self.shared.wire.clock().now();
-            if !meter.gauge.has_a_line() && meter.gauge.wait(now()).is_zero() {
+            if !meter.gauge().has_a_line() && meter.gauge().wait(now()).is_zero() {
                 continue;
             }
-            match self.bound_by(timer, "waiting for a limit", pin!(meter.gauge.turn())).await {
+            match self.bound_by(timer, "waiting for a limit", pin!(meter.gauge().turn())).await {
                 Ok(turn) => turns.extend(turn),
-                Err(Error::Timeout { .. }) => return Err(self.spent(meter, meter.gauge.wait(now()))),
+                Err(Error::Timeout { .. }) => return Err(self.spent(meter, meter.gauge().wait(now()))),
                 Err(other) => return Err(other),
             }
             // More than once where the clock is behind the timer that ended the wait.
             loop {
-                let wait = meter.gauge.wait(now());
+                let wait = meter.gauge().wait(now());
                 if wait.is_zero() {
                     break;
                 }
@@ -181,9 +181,9 @@ impl Call<'_> {
     async fn places(&self, timer: &mut Option<Wait>) -> Result<Places, Error> {
         let mut places = Places::new();
         for meter in self.meters() {
-            let place = match meter.gauge.try_place() {
+            let place = match meter.try_place() {
                 Some(place) => place,
-                None => self.bound_by(timer, "waiting for a place", pin!(meter.gauge.place())).await?,
+                None => self.bound_by(timer, "waiting for a place", pin!(meter.place())).await?,
             };
             places.extend(place);
         }
@@ -194,7 +194,7 @@ impl Call<'_> {
     fn spend(&self, now: SystemTime) -> Option<Counted<'_>> {
         let mut counted = Counted { call: self, windows: 0, is_final: false };
         for meter in self.meters() {
-            if !meter.gauge.spend(now) {
+            if !meter.gauge().spend(now) {
                 return None;
             }
             counted.windows += 1;
@@ -205,7 +205,7 @@ impl Call<'_> {
     /// Takes the call's share of what all processes may do together.
     async fn ask(&self) -> Result<Asked<'_>, Error> {
         let Some(budget) = self.shared.wire.budget() else { return Ok(Asked::Granted(None)) };
-        let claimed = || self.meters().filter_map(|meter| Some((meter, meter.claim.as_deref()?)));
+        let claimed = || self.meters().filter_map(|meter| Some((meter, meter.claim()?)));
         let claims: Vec<Claim> = claimed().map(|(_, claim)| claim.clone()).collect();
         if claims.is_empty() {
             return Ok(Asked::Granted(None));
@@ -251,7 +251,7 @@ struct Counted<'c> {
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         if !self.is_final {
-            self.call.meters().take(self.windows).for_each(|meter| meter.gauge.refund());
+            self.call.meters().take(self.windows).for_each(|meter| meter.gauge().refund());
         }
     }
 }

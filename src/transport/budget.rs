@@ -40,7 +40,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    pub(crate) fn new(scope: &str, limit: &Limit, account: &[String]) -> Self {
+    pub(crate) fn new(scope: &str, limit: &Limit, account: &[&str]) -> Self {
         Self { key: format!("{scope}|{}|{}", limit.name, account.join("|")), quota: limit.quota }
     }
 }

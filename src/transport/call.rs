@@ -23,7 +23,7 @@ use crate::table::{Operation, Scheme};
 
 /// A call under way.
 pub(super) struct Call<'c> {
-    connection: &'c Connection,
+    pub(super) connection: &'c Connection,
     pub(super) shared: &'c Shared,
     pub(super) operation: &'static Operation,
     pub(super) schemes: &'static [Scheme],
@@ -36,7 +36,7 @@ pub(super) struct Call<'c> {
 
 impl<'c> Call<'c> {
     pub(super) fn new(connection: &'c Connection, operation: &'static Operation, schemes: &'static [Scheme]) -> Self {
-        let shared = &*connection.0;
+        let shared = &*connection.shared;
         let end = shared.wire.clock().monotonic().saturating_add(shared.wire.policy().call);
         Self { connection, shared, operation, schemes, end, sent_at: None, limited: None }
     }
@@ -73,7 +73,7 @@ impl<'c> Call<'c> {
             let sent_at = *self.sent_at.get_or_insert_with(|| self.shared.wire.clock().now());
             let failure = match attempt.await {
                 Ok(Received { status, headers, mut payload }) => {
-                    if let (Some(session), Some(live)) = (&self.shared.session, &live) {
+                    if let (Some(session), Some(live)) = (self.connection.session(), &live) {
                         session.completed(live);
                     }
                     self.shared.wire.retries().earn();
@@ -83,13 +83,13 @@ impl<'c> Call<'c> {
                     if let (Payload::Stream(pieces), Some(live)) = (&mut payload, &live) {
                         pieces.hold(live.clone());
                     }
-                    let (operation, hide) = (self.operation, self.shared.hide.with(live));
+                    let (operation, hide) = (self.operation, self.shared.told.with(live));
                     return Ok(Response { operation, status, headers, payload, hide, sent_at });
                 }
                 Err(failure) => failure,
             };
             if self.note(&failure, live.as_ref())
-                && let (Some(session), Some(live)) = (&self.shared.session, &live)
+                && let (Some(session), Some(live)) = (self.connection.session(), &live)
             {
                 let now = self.shared.wire.clock().monotonic();
                 // One out of a store may have died before this call began, and says nothing of one that is signed in for now.
@@ -114,11 +114,11 @@ impl<'c> Call<'c> {
         let Failure::Refused { class, refusal, retry_after } = failure else { return false };
         if *class == Class::RateLimited {
             let mut said = Box::new(refusal.clone());
-            self.shared.hide.with(live.cloned()).in_refusal(&mut said);
+            self.shared.told.with(live.cloned()).in_refusal(&mut said);
             let again = self.limited.replace(said).is_some();
             self.correct(refusal, *retry_after, again);
         }
-        let (Some(session), Some(live)) = (&self.shared.session, live) else { return false };
+        let (Some(session), Some(live)) = (self.connection.session(), live) else { return false };
         match class {
             // What goes with each call has no session that could be renewed.
             Class::DeadSession => return session.way().operation.is_some(),
@@ -138,9 +138,10 @@ impl<'c> Call<'c> {
         // Of two limits with one code, the one that names the operation is meant.
         if let Some(meter) = meters.max_by_key(|meter| !meter.limit.operations.is_empty()) {
             let now = self.shared.wire.clock().now();
-            meter.gauge.refused(now, retry_after, again);
-            let wait = meter.gauge.wait(now);
-            if let (Some(budget), Some(claim)) = (self.shared.wire.budget().filter(|_| !wait.is_zero()), &meter.claim) {
+            meter.gauge().refused(now, retry_after, again);
+            let wait = meter.gauge().wait(now);
+            if let (Some(budget), Some(claim)) = (self.shared.wire.budget().filter(|_| !wait.is_zero()), meter.claim())
+            {
                 let (budget, claim) = (budget.clone(), claim.clone());
                 tokio::spawn(async move { budget.close(&claim, wait).await });
             }
@@ -226,10 +227,11 @@ impl<'c> Call<'c> {
         mut future: impl Future<Output = T> + Unpin,
     ) -> Result<T, Error> {
         let left = self.left();
-        // What is there at once needs no timer.
-        if !left.is_zero()
-            && let Some(value) = (&mut future).now_or_never()
-        {
+        if left.is_zero() {
+            return Err(self.over(what, left));
+        }
+        // What is there at once needs no timer. Of the two the timer is polled last: `run` looks at the time once more before it sends.
+        if let Some(value) = (&mut future).now_or_never() {
             return Ok(value);
         }
         let timer = timer.get_or_insert_with(|| self.shared.wire.clock().limit(left));
@@ -253,7 +255,7 @@ impl<'c> Call<'c> {
         let operation = self.operation.id;
         match failure {
             Failure::Refused { class, mut refusal, retry_after } => {
-                self.shared.hide.with(live.cloned()).in_refusal(&mut refusal);
+                self.shared.told.with(live.cloned()).in_refusal(&mut refusal);
                 let refusal = Box::new(refusal);
                 let way = self.connection.session().map(Session::way);
                 match class {

@@ -28,31 +28,33 @@ use reqwest::Request;
 use tracing::Instrument as _;
 
 use self::call::Call;
-use self::hide::Hide;
+use self::hide::Told;
 use self::pace::{Account, Meter};
 use self::response::Response;
 use self::sending::Sending;
 use self::wire::Wire;
 use crate::error::Error;
 use crate::secret::Secret;
+use crate::session::Session;
 use crate::session::clock::Clock;
 use crate::session::grant::{Pending, SignIn};
 use crate::session::store::Lease;
-use crate::session::{Session, SessionPolicy};
 use crate::table::{Api, Operation};
 
 /// The way from a generated client to one API of a vendor: an address, and the session that calls go out under. Clones share it.
 #[derive(Clone)]
-pub struct Connection(Arc<Shared>);
+pub struct Connection {
+    shared: Arc<Shared>,
+    session: Option<Session>,
+}
 
 #[derive(Clone)]
 struct Shared {
     wire: Arc<Wire>,
-    session: Option<Session>,
     meters: Arc<[Meter]>,
     gate: Option<Arc<dyn Gate>>,
     /// What the vendor is told beside the session.
-    hide: Hide,
+    told: Told,
 }
 
 /// Must admit a call of an operation that runs in a company before it is sent.
@@ -86,72 +88,65 @@ impl Connection {
     /// `account` says whose calls these are, for the limits that the vendor counts; `secrets` are what it may quote in a refusal.
     pub fn new(wire: Arc<Wire>, api: &'static Api, account: &Account, secrets: Vec<Secret>) -> Self {
         let meters = wire.pacer().meters(api, account, wire.budget().is_some()).into();
-        Self(Arc::new(Shared { wire, session: None, meters, gate: None, hide: Hide::new(secrets) }))
+        Self { shared: Arc::new(Shared { wire, meters, gate: None, told: Told::new(secrets) }), session: None }
+    }
+
+    /// A connection to another API of the same vendor, which takes the same out of the vendor's words, and later what either learns.
+    #[cfg(feature = "bill-v2")]
+    pub(crate) fn beside(&self, wire: Arc<Wire>, api: &'static Api, account: &Account) -> Self {
+        let meters = wire.pacer().meters(api, account, wire.budget().is_some()).into();
+        Self { shared: Arc::new(Shared { wire, meters, gate: None, told: self.shared.told.clone() }), session: None }
     }
 
     /// The same connection under a session.
     pub fn with_session(&self, session: Session) -> Self {
-        Self(Arc::new(Shared { session: Some(session), ..(*self.0).clone() }))
+        Self { shared: self.shared.clone(), session: Some(session) }
     }
 
     /// The same connection behind a gate.
     pub fn with_gate(&self, gate: Arc<dyn Gate>) -> Self {
-        Self(Arc::new(Shared { gate: Some(gate), ..(*self.0).clone() }))
+        self.sharing(Shared { gate: Some(gate), ..(*self.shared).clone() })
     }
 
     /// The same connection, which takes these too out of the vendor's words.
     pub fn hiding(&self, secrets: impl IntoIterator<Item = Secret>) -> Self {
-        Self(Arc::new(Shared { hide: self.0.hide.and(secrets), ..(*self.0).clone() }))
+        self.sharing(Shared { told: self.shared.told.and(secrets), ..(*self.shared).clone() })
     }
 
-    /// Takes this too out of the vendor's words from now on, on every clone.
-    pub(crate) fn learn(&self, secret: &Secret) {
-        self.0.hide.learn(secret);
+    fn sharing(&self, shared: Shared) -> Self {
+        Self { shared: Arc::new(shared), session: self.session.clone() }
     }
 
     /// What is taken out of the vendor's words.
     #[cfg(feature = "_bill")]
-    pub(crate) fn told(&self) -> Vec<Secret> {
-        self.0.hide.told()
+    pub(crate) fn told(&self) -> &Told {
+        &self.shared.told
     }
 
     /// The base address, without a slash at the end.
     pub fn base(&self) -> &str {
-        self.0.wire.base()
+        self.shared.wire.base()
     }
 
     /// The HTTP client, for building requests. Sent through it directly they would go out without a session.
     pub fn http(&self) -> &reqwest::Client {
-        self.0.wire.http()
+        self.shared.wire.http()
     }
 
     /// Where time comes from.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        self.0.wire.clock()
+        self.shared.wire.clock()
     }
 
     /// A session for this connection's way of signing in, by the policy of its settings.
     pub fn open(&self, sign_in: Arc<dyn SignIn>) -> Session {
-        let policy = self.0.wire.policy();
-        let policy = SessionPolicy {
-            margin: policy.idle_margin,
-            hold_off: policy.hold_off,
-            pause: policy.back_off,
-            longest_pause: policy.longest_back_off.saturating_mul(2),
-            longest_lease: policy.call / 2,
-        };
-        Session::new(sign_in, self.clock().clone(), policy, self.0.wire.store())
+        let wire = &self.shared.wire;
+        Session::by(sign_in, wire.clock().clone(), wire.session_policy().clone(), wire.store())
     }
 
     /// The session that calls go out under.
     pub fn session(&self) -> Option<&Session> {
-        self.0.session.as_ref()
-    }
-
-    /// Whether somebody else holds this very connection: a client, a call under way.
-    #[cfg(feature = "_bill")]
-    pub(crate) fn is_shared(&self) -> bool {
-        Arc::strong_count(&self.0) > 1
+        self.session.as_ref()
     }
 
     /// Takes a request through its whole life. One whose body is a stream is sent once: where it would be sent again, the failure of the
@@ -189,7 +184,7 @@ impl Connection {
         let schemes = attach::permit(operation, self.session().map(Session::way))?;
         let span = tracing::info_span!("call", otel.name = operation.id, api = operation.api);
         let mut call = Call::new(self, operation, schemes);
-        // Pinned where it stands: it is a KiB, and would else be moved into its span.
+        // Pinned where it stands: it is most of a call, and would else be moved into its span.
         let call = pin!(call.run(sending));
         call.instrument(span).await
     }
@@ -197,9 +192,6 @@ impl Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("base", &self.base())
-            .field("session", &self.0.session)
-            .finish_non_exhaustive()
+        f.debug_struct("Connection").field("base", &self.base()).field("session", &self.session).finish_non_exhaustive()
     }
 }

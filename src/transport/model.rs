@@ -177,8 +177,8 @@ impl Stage {
         for hour in hours.iter() {
             assert!(hours.iter().filter(|other| *other == hour).count() <= AN_HOUR as usize, "too many in an hour");
         }
-        let meters = &self.connection.0.meters;
-        let places: Vec<_> = (0..AT_ONCE).map(|_| meters[1].gauge.try_place().expect("a place is lost")).collect();
+        let meters = &self.connection.shared.meters;
+        let places: Vec<_> = (0..AT_ONCE).map(|_| meters[1].try_place().expect("a place is lost")).collect();
         drop(places);
     }
 }

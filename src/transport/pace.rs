@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::budget::{Claim, RetryBudget};
 use super::window::Window;
@@ -46,12 +46,10 @@ pub(crate) struct Pacer {
     gauges: Mutex<Gauges>,
 }
 
-type Counted = (Arc<Gauge>, Option<Arc<Claim>>);
-
 #[derive(Debug, Default)]
 struct Gauges {
-    /// By the limit's name and the account's parts.
-    by_account: HashMap<(&'static str, Vec<String>), Counted>,
+    /// By the limit's name and the account's parts, in one text.
+    by_account: HashMap<Box<str>, Arc<Tally>>,
     /// How many there are when those that nobody needs any more are looked for.
     look_at: usize,
 }
@@ -67,19 +65,14 @@ impl Pacer {
         let mut gauges = lock(&self.gauges);
         gauges.make_room();
         let meters = api.limits.iter().filter_map(|limit| {
-            let key: Option<Vec<String>> = limit.by.iter().map(|part| account.part(part).map(str::to_owned)).collect();
-            let key = key?;
+            let parts: Vec<&str> = limit.by.iter().map(|part| account.part(part)).collect::<Option<_>>()?;
             // Specs of one vendor share a limit by giving it one name.
-            let (gauge, claim) = match gauges.by_account.get(&(limit.name, key.clone())) {
-                Some(found) => found.clone(),
-                None => {
-                    let claim = shared.then(|| Arc::new(Claim::new(&self.scope, limit, &key)));
-                    let made = (Arc::new(Gauge::new(limit.quota)), claim);
-                    gauges.by_account.insert((limit.name, key), made.clone());
-                    made
-                }
-            };
-            Some(Meter { limit, gauge, claim })
+            let key = [&[limit.name], &parts[..]].concat().join("\0").into();
+            let tally = gauges.by_account.entry(key).or_insert_with(|| {
+                let claim = shared.then(|| Claim::new(&self.scope, limit, &parts));
+                Arc::new(Tally { gauge: Gauge::new(limit.quota), claim: claim.map(Box::new) })
+            });
+            Some(Meter { limit, tally: tally.clone() })
         });
         meters.collect()
     }
@@ -91,7 +84,7 @@ impl Gauges {
         if self.by_account.len() < self.look_at.max(64) {
             return;
         }
-        self.by_account.retain(|_, (gauge, _)| Arc::strong_count(gauge) > 1 || !gauge.is_blank());
+        self.by_account.retain(|_, tally| Arc::strong_count(tally) > 1 || !tally.gauge.is_blank());
         self.look_at = self.by_account.len() * 2;
     }
 }
@@ -100,12 +93,41 @@ impl Gauges {
 #[derive(Debug, Clone)]
 pub(crate) struct Meter {
     pub(crate) limit: &'static Limit,
-    pub(crate) gauge: Arc<Gauge>,
-    /// What it is called where it is counted by many; `None` where it is not.
-    pub(crate) claim: Option<Arc<Claim>>,
+    tally: Arc<Tally>,
+}
+
+#[derive(Debug)]
+struct Tally {
+    gauge: Gauge,
+    claim: Option<Box<Claim>>,
 }
 
 impl Meter {
+    pub(crate) fn gauge(&self) -> &Gauge {
+        &self.tally.gauge
+    }
+
+    /// A place, if one is free at once.
+    pub(crate) fn try_place(&self) -> Option<Option<HeldPlace>> {
+        match self.gauge() {
+            Gauge::Places(places) => Some(Some(HeldPlace::of(&self.tally, places.try_acquire().ok()?))),
+            Gauge::Window(_) => Some(None),
+        }
+    }
+
+    /// Waits in line for a place. Dropping the future gives up the place in the line.
+    pub(crate) async fn place(&self) -> Option<HeldPlace> {
+        match self.gauge() {
+            Gauge::Places(places) => Some(HeldPlace::of(&self.tally, places.acquire().await.ok()?)),
+            Gauge::Window(_) => None,
+        }
+    }
+
+    /// What it is called where it is counted by many; `None` where it is not.
+    pub(crate) fn claim(&self) -> Option<&Claim> {
+        self.tally.claim.as_deref()
+    }
+
     pub(crate) fn counts(&self, operation: &str) -> bool {
         self.limit.operations.is_empty() || self.limit.operations.contains(&operation)
     }
@@ -115,7 +137,7 @@ impl Meter {
 #[derive(Debug)]
 pub(crate) enum Gauge {
     /// Places for calls under way; tokio's semaphore serves in the order of asking.
-    Places(Arc<Semaphore>),
+    Places(Semaphore),
     /// A count within a time. Boxed, for there are as many places as organizations, and one count for them all.
     Window(Box<Counter>),
 }
@@ -156,7 +178,7 @@ impl Drop for InLine<'_> {
 impl Gauge {
     fn new(quota: Quota) -> Self {
         match quota {
-            Quota::AtOnce(places) => Self::Places(Arc::new(Semaphore::new(places as usize))),
+            Quota::AtOnce(places) => Self::Places(Semaphore::new(places as usize)),
             Quota::Within { most, per, clock } => Self::Window(Box::new(Counter {
                 window: Mutex::new(Window::new(most, per, clock)),
                 line: tokio::sync::Mutex::default(),
@@ -165,13 +187,9 @@ impl Gauge {
         }
     }
 
-    /// Whether a new one would be the same.
+    /// Whether a new one would be the same, where nobody holds it.
     fn is_blank(&self) -> bool {
-        match self {
-            // A permit holds the semaphore too.
-            Self::Places(places) => Arc::strong_count(places) == 1,
-            Self::Window(_) => false,
-        }
+        matches!(self, Self::Places(_))
     }
 
     /// How long until a call may go; zero for now. Takes nothing.
@@ -222,20 +240,24 @@ impl Gauge {
             }
         }
     }
+}
 
-    /// A place, if one is free at once.
-    pub(crate) fn try_place(&self) -> Option<Option<OwnedSemaphorePermit>> {
-        match self {
-            Self::Places(places) => places.clone().try_acquire_owned().ok().map(Some),
-            Self::Window(_) => Some(None),
-        }
+/// A place among the calls under way, given back when it is dropped. It keeps the gauge, so that no new one takes its place meanwhile.
+#[derive(Debug)]
+pub(crate) struct HeldPlace(Arc<Tally>);
+
+impl HeldPlace {
+    /// Of a permit that was had of this gauge.
+    fn of(tally: &Arc<Tally>, permit: SemaphorePermit<'_>) -> Self {
+        permit.forget();
+        Self(tally.clone())
     }
+}
 
-    /// Waits in line for a place. Dropping the future gives up the place in the line, dropping the permit gives back the place.
-    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        match self {
-            Self::Places(places) => places.clone().acquire_owned().await.ok(),
-            Self::Window(_) => None,
+impl Drop for HeldPlace {
+    fn drop(&mut self) {
+        if let Gauge::Places(places) = &self.0.gauge {
+            places.add_permits(1);
         }
     }
 }
@@ -295,12 +317,12 @@ mod tests {
         };
         let pacer = Pacer::new("");
         let meters = |number: usize| pacer.meters(&API, &Account::new([("organization", number.to_string())]), false);
-        let (held, place) = (meters(0), meters(1)[0].gauge.try_place());
+        let (held, place) = (meters(0), meters(1)[0].try_place());
         (2..5000).for_each(|number| drop(meters(number)));
         let gauges = lock(&pacer.gauges);
         assert!(gauges.by_account.len() < 200, "{}", gauges.by_account.len());
         for number in ["0", "1"] {
-            assert!(gauges.by_account.contains_key(&("at once", vec![number.to_owned()])));
+            assert!(gauges.by_account.contains_key(&*format!("at once\0{number}")));
         }
         drop((held, place));
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::session::SessionPolicy;
 use crate::table::Operation;
 
 /// Time limits and tries. Every time is in the caller's hands: [`Policy::default`] fits a batch job.
@@ -47,6 +48,17 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// What of it is the sessions'.
+    pub(super) fn of_sessions(&self) -> SessionPolicy {
+        SessionPolicy {
+            margin: self.idle_margin,
+            hold_off: self.hold_off,
+            pause: self.back_off,
+            longest_pause: self.longest_back_off.saturating_mul(2),
+            longest_lease: self.call / 2,
+        }
+    }
+
     /// The back-off before try `next` (2 is the first one that has one): full jitter, that is anything from nothing to the bound, so
     /// that many clients do not come back at once. What the vendor asked for is a lower bound.
     pub(super) fn back_off(&self, next: u32, retry_after: Option<Duration>, random: f64) -> Duration {

@@ -140,6 +140,15 @@ mod tests {
         request
     }
 
+    fn assert_same(request: &Request, given: &Request) {
+        let body = |request: &Request| request.body().and_then(reqwest::Body::as_bytes).map(<[u8]>::to_vec);
+        assert_eq!((request.method(), request.url()), (given.method(), given.url()));
+        assert_eq!(request.headers(), given.headers());
+        assert!(request.headers()[COOKIE].is_sensitive());
+        assert_eq!((request.version(), request.timeout()), (given.version(), given.timeout()));
+        assert_eq!(body(request), body(given));
+    }
+
     #[test]
     fn each_further_try_sends_the_same() {
         for body in [None, Some("text")] {
@@ -147,11 +156,7 @@ mod tests {
             for _ in 0..3 {
                 let (request, can_repeat) = sending.next("example").unwrap();
                 assert!(can_repeat);
-                assert_eq!((request.method(), request.url()), (given.method(), given.url()));
-                assert_eq!(request.headers(), given.headers());
-                assert!(request.headers()[COOKIE].is_sensitive());
-                assert_eq!((request.version(), request.timeout()), (given.version(), given.timeout()));
-                assert_eq!(request.body().and_then(reqwest::Body::as_bytes), body.map(str::as_bytes));
+                assert_same(&request, &given);
             }
         }
     }
@@ -169,9 +174,7 @@ mod tests {
             assert_eq!(sending.target("example").unwrap(), given.url());
             let (request, can_repeat) = sending.next("example").unwrap();
             assert!(can_repeat);
-            assert_eq!((request.method(), request.url()), (given.method(), given.url()));
-            assert_eq!(request.headers(), given.headers());
-            assert_eq!(request.body().and_then(reqwest::Body::as_bytes), body.map(str::as_bytes));
+            assert_same(&request, &given);
         }
     }
 
@@ -182,12 +185,17 @@ mod tests {
             builds.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             Ok(with(None))
         };
-        let mut sending = Sending::Built { build: &build, once: false, built: None };
-        for tries in 1..=3 {
-            let target = sending.target("example").unwrap().clone();
-            sending.rest();
-            assert_eq!(*sending.next("example").unwrap().0.url(), target);
-            assert_eq!(builds.load(std::sync::atomic::Ordering::Relaxed), tries);
+        let mut built = 0;
+        for once in [false, true] {
+            let mut sending = Sending::Built { build: &build, once, built: None };
+            for _ in 0..3 {
+                let target = sending.target("example").unwrap().clone();
+                sending.rest();
+                let (request, can_repeat) = sending.next("example").unwrap();
+                assert_eq!((request.url(), can_repeat), (&target, !once));
+                built += 1;
+                assert_eq!(builds.load(std::sync::atomic::Ordering::Relaxed), built);
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use super::observe::Observer;
 use super::pace::Pacer;
 use super::policy::Policy;
 use crate::error::Error;
+use crate::session::SessionPolicy;
 use crate::session::away::Away;
 use crate::session::clock::{Clock, SystemClock};
 use crate::session::company::CompanyLock;
@@ -62,6 +63,7 @@ pub struct Wire {
     url: Url,
     http: reqwest::Client,
     settings: Settings,
+    sessions: Arc<SessionPolicy>,
     pacer: Arc<Pacer>,
     /// The shared budget failed the last time; said once, not at each call.
     budget_away: Away,
@@ -92,7 +94,8 @@ impl Wire {
     }
 
     fn of(url: Url, http: reqwest::Client, settings: Settings, pacer: Arc<Pacer>) -> Self {
-        Self { base: base(&url).to_owned(), url, http, settings, pacer, budget_away: budget_away() }
+        let sessions = Arc::new(settings.policy.of_sessions());
+        Self { base: base(&url).to_owned(), url, http, settings, sessions, pacer, budget_away: budget_away() }
     }
 
     /// Over a client that is there already: to make one takes longer than all that a model looks at.
@@ -118,6 +121,10 @@ impl Wire {
     /// The policy of its settings.
     pub fn policy(&self) -> &Policy {
         &self.settings.policy
+    }
+
+    pub(super) fn session_policy(&self) -> &Arc<SessionPolicy> {
+        &self.sessions
     }
 
     pub(super) fn store(&self) -> Option<Arc<dyn Store>> {
