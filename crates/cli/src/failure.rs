@@ -158,6 +158,9 @@ fn hint(error: &Error) -> Cow<'static, str> {
             "the vendor refuses even a session that was just made: check the rights of the user, and that the address and the keys are of one environment"
         }
         "vendor" if advice.is_some() => return advice.unwrap_or_default().into(),
+        "vendor" if status == 404 && is_switch(error) => {
+            "check the id of the company, in BEZALA_COMPANY_ID or in the parameters"
+        }
         "vendor" if status == 404 => "check the ids in the parameters",
         "vendor" if status == 403 => {
             "check the rights of the user, and whether another way to sign in may make this call"
@@ -175,6 +178,12 @@ fn hint(error: &Error) -> Cow<'static, str> {
 fn is_sign_in(error: &Error) -> bool {
     let Error::Vendor { operation, .. } = error else { return false };
     access::apis().iter().any(|api| api.ways.iter().any(|way| way.operation == Some(*operation)))
+}
+
+/// Whether it is about the call that selects a company, which nobody has to ask for.
+fn is_switch(error: &Error) -> bool {
+    let Error::Vendor { operation, .. } = error else { return false };
+    access::apis().iter().filter_map(|api| api.company.as_ref()).any(|company| company.switch == *operation)
 }
 
 /// What BILL's pages, or integrators, advise at the first code that they say something of.

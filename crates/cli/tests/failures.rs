@@ -69,6 +69,8 @@ fn configuration() {
     Vendors::start().without("BILL_PASSWORD").run(&LIST).failed(2, &["BILL_PASSWORD is not set"]);
     let company = Vendors::start().with("BEZALA_COMPANY_ID", "first");
     company.run(&["call", "bezala", "listAccounts"]).failed(2, &["BEZALA_COMPANY_ID"]);
+    let company = Vendors::start().with("BEZALA_COMPANY_ID", "999999");
+    company.run(&["call", "bezala", "listAccounts"]).failed(4, &["changeCompany", "BEZALA_COMPANY_ID"]);
     Vendors::start().with("LEDGERKEY_STORE", "memory").run(&LIST).answered();
 }
 
