@@ -382,3 +382,50 @@ async fn three_at_a_time_for_each_organization_of_a_key() {
     assert_eq!((crowd.most("one"), crowd.most("two")), (3, 3));
     assert_eq!(crowd.vendor.received().len(), signed_in + 24 + 1 + 3);
 }
+
+#[tokio::test]
+async fn who_waits_for_the_sign_in_and_then_for_a_place_waits_no_longer_than_a_call_may() {
+    // Whether the second sign-in may be answered, and whether the calls may.
+    let may = Arc::<(Mutex<(bool, bool)>, Condvar)>::default();
+    let (asked, sign_ins) = (may.clone(), AtomicUsize::new(0));
+    let vendor = Vendor::start(move |request| {
+        let ((state, changed), is_sign_in) = (&*asked, is_sign_in(request.path()));
+        let waits = !is_sign_in || sign_ins.fetch_add(1, Ordering::SeqCst) == 1;
+        let is_shut = |may: &mut (bool, bool)| waits && !(if is_sign_in { may.0 } else { may.1 });
+        drop(changed.wait_while(state.lock().unwrap(), is_shut).unwrap());
+        if is_sign_in { grant(request.path(), "session") } else { success(request.path()) }
+    });
+    let allow = |sign_in, calls| {
+        *may.0.lock().unwrap() = (sign_in, calls);
+        may.1.notify_all();
+    };
+    let clock = RecordingClock::new();
+    let mut settings = settings(&clock);
+    settings.policy.attempt = settings.policy.call;
+    let vendors = Vendors::at(&vendor.url(), &settings);
+    let open = || vendors.organization(("bill", "developer-key"), &plain).unwrap();
+    let begin = |organization: &ledgerkey::bill::Organization| {
+        let connection = organization.api().inner().clone();
+        tokio::spawn(async move { read_call(&connection, "bill").await })
+    };
+    let (signed_in, cold) = (open(), open());
+    signed_in.session().acquire().await.unwrap();
+    let caller = begin(&cold);
+    vendor.arrived(1 + 1).await;
+    // Four minutes on, others come who hold the places until long after: two now, and the third when the sign-in has given back its own.
+    clock.advance(settings.policy.call * 4 / 5);
+    let others: Vec<_> = (0..3).map(|_| begin(&signed_in)).collect();
+    vendor.arrived(2 + 2).await;
+    allow(true, false);
+    vendor.arrived(2 + 3).await;
+    clock.advance(settings.policy.call / 5);
+    match caller.await.unwrap() {
+        Err(Error::Timeout { what, .. }) => assert_eq!(what, "waiting for a place"),
+        other => panic!("{other:?}"),
+    }
+    allow(true, true);
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+    assert_eq!(vendor.received().len(), 2 + 3, "whose time was over has sent nothing");
+}
