@@ -141,11 +141,11 @@ impl Session {
         policy: SessionPolicy,
         store: Option<Arc<dyn Store>>,
     ) -> Self {
-        Self::by(sign_in, clock, Arc::new(policy), store)
+        Self::with_policy(sign_in, clock, Arc::new(policy), store)
     }
 
     /// One of many by the same policy.
-    pub(crate) fn by(
+    pub(crate) fn with_policy(
         sign_in: Arc<dyn SignIn>,
         clock: Arc<dyn Clock>,
         policy: Arc<SessionPolicy>,

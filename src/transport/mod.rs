@@ -87,15 +87,18 @@ impl Connection {
     ///
     /// `account` says whose calls these are, for the limits that the vendor counts; `secrets` are what it may quote in a refusal.
     pub fn new(wire: Arc<Wire>, api: &'static Api, account: &Account, secrets: Vec<Secret>) -> Self {
-        let meters = wire.pacer().meters(api, account, wire.budget().is_some()).into();
-        Self { shared: Arc::new(Shared { wire, meters, gate: None, told: Told::new(secrets) }), session: None }
+        Self::telling(wire, api, account, Told::new(secrets))
     }
 
     /// A connection to another API of the same vendor, which takes the same out of the vendor's words, and later what either learns.
     #[cfg(feature = "bill-v2")]
     pub(crate) fn beside(&self, wire: Arc<Wire>, api: &'static Api, account: &Account) -> Self {
+        Self::telling(wire, api, account, self.shared.told.clone())
+    }
+
+    fn telling(wire: Arc<Wire>, api: &'static Api, account: &Account, told: Told) -> Self {
         let meters = wire.pacer().meters(api, account, wire.budget().is_some()).into();
-        Self { shared: Arc::new(Shared { wire, meters, gate: None, told: self.shared.told.clone() }), session: None }
+        Self { shared: Arc::new(Shared { wire, meters, gate: None, told }), session: None }
     }
 
     /// The same connection under a session.
@@ -141,7 +144,7 @@ impl Connection {
     /// A session for this connection's way of signing in, by the policy of its settings.
     pub fn open(&self, sign_in: Arc<dyn SignIn>) -> Session {
         let wire = &self.shared.wire;
-        Session::by(sign_in, wire.clock().clone(), wire.session_policy().clone(), wire.store())
+        Session::with_policy(sign_in, wire.clock().clone(), wire.session_policy().clone(), wire.store())
     }
 
     /// The session that calls go out under.
