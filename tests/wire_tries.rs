@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use ledgerkey::Error;
+use ledgerkey::bill::Organization;
 use ledgerkey::client::{Claim, ClientInfo as _, SharedBudget, Taken};
 use ledgerkey::session::store::Storing;
 use support::{
@@ -312,10 +313,9 @@ impl Crowd {
     /// Its sessions bear the name of the organization that they are for.
     fn gather() -> Self {
         let state = Arc::<(Mutex<State>, Condvar)>::default();
-        let (lock, serving) = (state.clone(), AtomicUsize::new(0));
+        let lock = state.clone();
         let vendor = Vendor::start(move |request| {
             if is_sign_in(request.path()) {
-                serving.fetch_add(1, Ordering::SeqCst);
                 return grant(request.path(), request.json()["organizationId"].as_str().unwrap());
             }
             let in_form =
@@ -383,31 +383,47 @@ async fn three_at_a_time_for_each_organization_of_a_key() {
     assert_eq!(crowd.vendor.received().len(), signed_in + 24 + 1 + 3);
 }
 
+/// A vendor whose second sign-in and whose calls wait until they may be answered.
+struct Reluctant {
+    vendor: Vendor,
+    /// Whether the second sign-in may be answered, and whether the calls may.
+    may: Arc<(Mutex<(bool, bool)>, Condvar)>,
+}
+
+impl Reluctant {
+    fn start() -> Self {
+        let may = Arc::<(Mutex<(bool, bool)>, Condvar)>::default();
+        let (asked, sign_ins) = (may.clone(), AtomicUsize::new(0));
+        let vendor = Vendor::start(move |request| {
+            let ((state, changed), is_sign_in) = (&*asked, is_sign_in(request.path()));
+            let waits = !is_sign_in || sign_ins.fetch_add(1, Ordering::SeqCst) == 1;
+            let is_shut = |may: &mut (bool, bool)| waits && !(if is_sign_in { may.0 } else { may.1 });
+            drop(changed.wait_while(state.lock().unwrap(), is_shut).unwrap());
+            if is_sign_in { grant(request.path(), "session") } else { success(request.path()) }
+        });
+        Self { vendor, may }
+    }
+
+    fn allow(&self, sign_in: bool, calls: bool) {
+        *self.may.0.lock().unwrap() = (sign_in, calls);
+        self.may.1.notify_all();
+    }
+}
+
+/// A call on a task of its own.
+fn begin(organization: &Organization) -> tokio::task::JoinHandle<Result<bytes::Bytes, Error>> {
+    let connection = organization.api().inner().clone();
+    tokio::spawn(async move { read_call(&connection, "bill").await })
+}
+
 #[tokio::test]
 async fn who_waits_for_the_sign_in_and_then_for_a_place_waits_no_longer_than_a_call_may() {
-    // Whether the second sign-in may be answered, and whether the calls may.
-    let may = Arc::<(Mutex<(bool, bool)>, Condvar)>::default();
-    let (asked, sign_ins) = (may.clone(), AtomicUsize::new(0));
-    let vendor = Vendor::start(move |request| {
-        let ((state, changed), is_sign_in) = (&*asked, is_sign_in(request.path()));
-        let waits = !is_sign_in || sign_ins.fetch_add(1, Ordering::SeqCst) == 1;
-        let is_shut = |may: &mut (bool, bool)| waits && !(if is_sign_in { may.0 } else { may.1 });
-        drop(changed.wait_while(state.lock().unwrap(), is_shut).unwrap());
-        if is_sign_in { grant(request.path(), "session") } else { success(request.path()) }
-    });
-    let allow = |sign_in, calls| {
-        *may.0.lock().unwrap() = (sign_in, calls);
-        may.1.notify_all();
-    };
-    let clock = RecordingClock::new();
+    let reluctant = Reluctant::start();
+    let (vendor, clock) = (&reluctant.vendor, RecordingClock::new());
     let mut settings = settings(&clock);
     settings.policy.attempt = settings.policy.call;
     let vendors = Vendors::at(&vendor.url(), &settings);
     let open = || vendors.organization(("bill", "developer-key"), &plain).unwrap();
-    let begin = |organization: &ledgerkey::bill::Organization| {
-        let connection = organization.api().inner().clone();
-        tokio::spawn(async move { read_call(&connection, "bill").await })
-    };
     let (signed_in, cold) = (open(), open());
     signed_in.session().acquire().await.unwrap();
     let caller = begin(&cold);
@@ -416,16 +432,57 @@ async fn who_waits_for_the_sign_in_and_then_for_a_place_waits_no_longer_than_a_c
     clock.advance(settings.policy.call * 4 / 5);
     let others: Vec<_> = (0..3).map(|_| begin(&signed_in)).collect();
     vendor.arrived(2 + 2).await;
-    allow(true, false);
+    reluctant.allow(true, false);
     vendor.arrived(2 + 3).await;
     clock.advance(settings.policy.call / 5);
     match caller.await.unwrap() {
         Err(Error::Timeout { what, .. }) => assert_eq!(what, "waiting for a place"),
         other => panic!("{other:?}"),
     }
-    allow(true, true);
+    reluctant.allow(true, true);
     for other in others {
         other.await.unwrap().unwrap();
     }
     assert_eq!(vendor.received().len(), 2 + 3, "whose time was over has sent nothing");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_hangs_keeps_nobody_whose_session_is_live() {
+    let reluctant = Reluctant::start();
+    reluctant.allow(false, true);
+    let (vendor, clock) = (&reluctant.vendor, RecordingClock::new());
+    let settings = settings(&clock);
+    let vendors = Vendors::at(&vendor.url(), &settings);
+    // Two sessions of one organization, which share its places.
+    let open = || vendors.organization(("bill", "developer-key"), &plain).unwrap();
+    let (signed_in, cold) = (open(), open());
+    signed_in.session().acquire().await.unwrap();
+    let waiting: Vec<_> = (0..10).map(|_| begin(&cold)).collect();
+    vendor.arrived(1 + 1).await;
+    // They come to their end, however long that is on this machine; else they never would.
+    let calls = futures_util::future::try_join_all((0..5).map(|_| begin(&signed_in)));
+    let outcomes =
+        tokio::time::timeout(Duration::from_secs(60), calls).await.expect("they are kept by the other session");
+    assert!(outcomes.unwrap().iter().all(Result::is_ok));
+    assert_eq!(vendor.received().len(), 2 + 5);
+    reluctant.allow(true, true);
+    for call in waiting {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!((vendor.received().len(), vendor.sign_ins()), (2 + 15, 2));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_fails_fails_all_that_wait_for_it_and_is_not_made_again_for_each() {
+    let vendor = Vendor::start(|request| match is_sign_in(request.path()) {
+        true => Reply::text(200, "text/html", "<html>"),
+        false => success(request.path()),
+    });
+    let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
+    let organization = vendors.organization(("bill", "developer-key"), &plain).unwrap();
+    let callers: Vec<_> = (0..50).map(|_| begin(&organization)).collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap().unwrap_err().kind(), "decode");
+    }
+    assert_eq!((vendor.sign_ins(), vendor.received().len()), (1, 1));
 }

@@ -26,10 +26,10 @@ pub(super) enum Landed {
 }
 
 impl Session {
-    /// Waits for the sign-in under way, or for one that this starts.
-    pub(super) async fn fly(&self) -> Outcome {
+    /// Waits for the sign-in under way, or for one that this starts. If one of those `since` has failed, that is the outcome.
+    pub(super) async fn fly(&self, since: Option<u32>) -> Outcome {
         loop {
-            let mut flight = match self.board() {
+            let mut flight = match self.board(since) {
                 Boarding::Decided(outcome) => return outcome,
                 Boarding::Flight(flight) => flight,
             };
@@ -43,7 +43,7 @@ impl Session {
     }
 
     /// Joins the sign-in under way, or starts one if the decision is to sign in.
-    fn board(&self) -> Boarding {
+    fn board(&self, since: Option<u32>) -> Boarding {
         let mut state = self.lock();
         if let Some(flight) = &state.flight {
             return Boarding::Flight(flight.clone());
@@ -52,8 +52,12 @@ impl Session {
             Decision::Use(live) => Boarding::Decided(Ok(live)),
             Decision::Fail(error) => Boarding::Decided(Err(error)),
             Decision::SignIn(cause) => {
+                if let Some(error) = state.failed_since(since) {
+                    return Boarding::Decided(Err(error));
+                }
                 let (sender, receiver) = watch::channel(None);
                 state.flight = Some(receiver.clone());
+                state.flights += 1;
                 self.0.live.store(None);
                 let flight = Landing { session: self.clone(), epoch: state.epoch, sender, landed: false };
                 let pause = state.pauses.left(self.0.clock.monotonic());
@@ -107,6 +111,7 @@ impl Landing {
             Ok(Renewed { grant, id, since, last_used, stored }) => {
                 state.generation += 1;
                 state.pauses = Pauses::default();
+                state.failed = None;
                 let live = Arc::new(Live::new(state.generation, grant, id, since, last_used, stored));
                 shared.live.store(Some(live.clone()));
                 state.phase = Phase::Live(live.clone());
@@ -115,6 +120,7 @@ impl Landing {
             }
             Err(error) => {
                 tracing::warn!(kind = error.kind(), "could not sign in");
+                state.failed = Some(Box::new((state.flights, error.clone())));
                 if state.epoch == self.epoch {
                     let monotonic = shared.clock.monotonic();
                     state.phase = state::after_failure(&error, self.session.way(), monotonic);

@@ -10,6 +10,7 @@ pub mod file;
 mod flight;
 pub mod grant;
 mod hand;
+mod line;
 pub mod pool;
 mod renewal;
 pub(crate) mod state;
@@ -26,6 +27,8 @@ use self::clock::Clock;
 use self::flight::Flight;
 use self::grant::{Grant, SignIn};
 pub use self::hand::InHand;
+use self::line::Line;
+pub(crate) use self::line::Turn;
 use self::pool::Seat;
 use self::renewal::{Keeper, Renewed};
 pub use self::state::Live;
@@ -47,6 +50,7 @@ struct Shared {
     /// The live session again, readable without the lock. Written only under the lock.
     live: Slot<Live>,
     state: Mutex<State>,
+    line: Line,
     /// Its place in a pool, if it is of one.
     seat: Seat,
 }
@@ -57,6 +61,10 @@ struct State {
     generation: u64,
     /// The sign-in under way, if there is one.
     flight: Option<Flight>,
+    /// How many there have been, that one included.
+    flights: u32,
+    /// The number of the last one, and how it failed, if it did.
+    failed: Option<Box<(u32, Error)>>,
     /// How soon after failures the next one may be.
     pauses: Pauses,
     /// Rises when someone signs out: a sign-in that began before does not count any more.
@@ -153,8 +161,8 @@ impl Session {
     ) -> Self {
         let terms = Terms { idle: sign_in.way().idle, policy };
         let keeper = store.zip(sign_in.identity()).map(|(store, identity)| Keeper::new(store, identity));
-        let live = Slot::empty();
-        Self(Arc::new(Shared { sign_in, clock, terms, keeper, live, state: Mutex::default(), seat: Seat::default() }))
+        let (live, state, line, seat) = (Slot::empty(), Mutex::default(), Line::default(), Seat::default());
+        Self(Arc::new(Shared { sign_in, clock, terms, keeper, live, state, line, seat }))
     }
 
     /// A session that is live already.
@@ -196,9 +204,14 @@ impl Session {
     /// # Cancelling
     /// Dropping the future leaves the sign-in running: its outcome is there for the next caller.
     pub async fn acquire(&self) -> Result<InHand, Error> {
+        self.acquire_since(None).await
+    }
+
+    /// The same for whoever has waited since that sign-in, whose failure it gets if it has failed.
+    async fn acquire_since(&self, since: Option<u32>) -> Result<InHand, Error> {
         match self.at_hand() {
             Some(live) => Ok(live),
-            None => self.fly().await.map(InHand::of_counted),
+            None => self.fly(since).await.map(InHand::of_counted),
         }
     }
 

@@ -1,8 +1,11 @@
 //! The session under a scheduler that decides who runs when: what holds in whatever order threads get there.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
+use futures_util::poll;
 use shuttle::future::{JoinHandle, block_on, spawn, yield_now};
 
 use super::grant::Pending;
@@ -22,6 +25,10 @@ struct Vendor {
     sign_ins: AtomicUsize,
     ended: Mutex<HashSet<String>>,
     refuses: bool,
+    /// How many of the first sign-ins fail by something that may pass.
+    fails: usize,
+    /// How many sign-ins have been answered.
+    answered: AtomicUsize,
 }
 
 impl Vendor {
@@ -52,7 +59,12 @@ impl SignIn for Vendor {
         Box::pin(async move {
             yield_now().await;
             yield_now().await;
-            if self.refuses { super::tests::rejected(number) } else { granted(number) }
+            self.answered.fetch_add(1, Ordering::SeqCst);
+            match number {
+                _ if self.refuses => super::tests::rejected(number),
+                number if number <= self.fails => super::tests::broken(number),
+                _ => granted(number),
+            }
         })
     }
 
@@ -111,6 +123,66 @@ fn callers_on_refused_credentials_make_one_sign_in_and_all_are_told() {
             let session = session(&vendor);
             for caller in callers(&session, 4) {
                 assert_eq!(caller.await.unwrap().unwrap_err().kind(), "sign-in-rejected");
+            }
+            assert_eq!(vendor.sign_ins(), 1);
+            assert!(is_consistent(&session));
+        });
+    });
+}
+
+/// Two have their turn at a time. Each that was in line before the sign-in failed is told so, and none of them makes another.
+#[test]
+fn callers_in_line_get_the_outcome_of_the_sign_in_that_they_waited_for() {
+    in_many_orders(|| {
+        block_on(async {
+            let vendor = Arc::new(Vendor { fails: 1, ..Vendor::default() });
+            let session = session(&vendor);
+            let all: Vec<_> = (0..4)
+                .map(|_| {
+                    let (session, vendor) = (session.clone(), vendor.clone());
+                    spawn(async move {
+                        let mut turn = pin!(session.turn(2));
+                        let first = poll!(&mut turn);
+                        let was_in_line = vendor.answered.load(Ordering::SeqCst) == 0;
+                        let turn = match first {
+                            Poll::Ready(turn) => turn,
+                            Poll::Pending => turn.await,
+                        };
+                        let outcome = turn.acquire().await;
+                        assert!(!was_in_line || outcome.is_err());
+                        outcome.is_ok()
+                    })
+                })
+                .collect();
+            let mut served = 0;
+            for caller in all {
+                served += usize::from(caller.await.unwrap());
+            }
+            assert_eq!(vendor.sign_ins(), 1 + usize::from(served > 0));
+            assert!(is_consistent(&session) && !session.has_a_line());
+        });
+    });
+}
+
+/// In line, with the turn in hand, or while the sign-in is under way.
+#[test]
+fn who_gives_up_in_line_keeps_nobody_from_having_a_turn() {
+    in_many_orders(|| {
+        block_on(async {
+            let vendor = Arc::new(Vendor::default());
+            let session = session(&vendor);
+            let mut all: Vec<_> = (0..4)
+                .map(|_| {
+                    let session = session.clone();
+                    spawn(async move { session.turn(1).await.acquire().await.map(|live| live.generation) })
+                })
+                .collect();
+            for gone in all.drain(..2) {
+                yield_now().await;
+                gone.abort();
+            }
+            for caller in all {
+                assert_eq!(caller.await.unwrap().unwrap(), 1);
             }
             assert_eq!(vendor.sign_ins(), 1);
             assert!(is_consistent(&session));

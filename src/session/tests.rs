@@ -37,6 +37,11 @@ impl OnDemand {
         Arc::new(Self { permits: Semaphore::new(permits), sign_ins: 0.into(), sign_outs: 0.into(), answer })
     }
 
+    /// Lets so many more sign-ins be answered.
+    pub(super) fn allow(&self, sign_ins: usize) {
+        self.permits.add_permits(sign_ins);
+    }
+
     pub(super) fn sign_ins(&self) -> usize {
         self.sign_ins.load(Ordering::SeqCst)
     }
@@ -90,6 +95,11 @@ pub(super) fn granted(number: usize) -> Result<Grant, Error> {
 
 pub(super) fn rejected(_: usize) -> Result<Grant, Error> {
     Err(Error::SignInRejected { way: "example", refusal: Box::new(Refusal::default()) })
+}
+
+/// By something that may pass.
+pub(super) fn broken(_: usize) -> Result<Grant, Error> {
+    Err(Error::Timeout { operation: "login", what: "the answer", limit: Duration::ZERO })
 }
 
 pub(super) fn session(vendor: &Arc<OnDemand>) -> Session {
@@ -170,7 +180,7 @@ async fn a_thousand_callers_make_one_sign_in() {
     let vendor = OnDemand::new(0, granted);
     let session = session(&vendor);
     let callers = waiting(&session, 1000).await;
-    vendor.permits.add_permits(1);
+    vendor.allow(1);
     for caller in callers {
         assert_eq!(caller.await.unwrap().unwrap().generation, 1);
     }
@@ -182,7 +192,7 @@ async fn a_failed_sign_in_fails_once_for_all_and_is_remembered() {
     let vendor = OnDemand::new(0, rejected);
     let session = session(&vendor);
     let callers = waiting(&session, 200).await;
-    vendor.permits.add_permits(1);
+    vendor.allow(1);
     for caller in callers {
         assert_eq!(caller.await.unwrap().unwrap_err().kind(), "sign-in-rejected");
     }
@@ -190,7 +200,7 @@ async fn a_failed_sign_in_fails_once_for_all_and_is_remembered() {
     assert!(session.status().refused);
     assert_eq!(vendor.sign_ins(), 1);
     session.forget_refusal();
-    vendor.permits.add_permits(1);
+    vendor.allow(1);
     assert!(session.acquire().await.is_err());
     assert_eq!(vendor.sign_ins(), 2);
 }
@@ -202,7 +212,7 @@ async fn a_leader_who_goes_away_strands_nobody() {
     let mut callers = waiting(&session, 1).await;
     callers.extend(waiting(&session, 2).await);
     callers.remove(0).abort();
-    vendor.permits.add_permits(1);
+    vendor.allow(1);
     for caller in callers {
         assert!(caller.await.unwrap().is_ok());
     }
@@ -214,7 +224,7 @@ async fn a_sign_in_that_nobody_waits_for_any_more_is_there_for_the_next() {
     let vendor = OnDemand::new(0, granted);
     let session = session(&vendor);
     waiting(&session, 3).await.iter().for_each(|caller| caller.abort());
-    vendor.permits.add_permits(1);
+    vendor.allow(1);
     assert_eq!(session.acquire().await.unwrap().generation, 1);
     assert_eq!(vendor.sign_ins(), 1);
 }
@@ -237,7 +247,7 @@ async fn signing_out_during_a_sign_in_ends_what_it_gets_and_who_waits_gets_anoth
     let session = session(&vendor);
     let callers = waiting(&session, 1).await;
     session.sign_out().await.unwrap();
-    vendor.permits.add_permits(2);
+    vendor.allow(2);
     for caller in callers {
         assert_eq!(caller.await.unwrap().unwrap().grant.get("session").unwrap().secret.expose(), "session-2");
     }

@@ -13,7 +13,7 @@ use super::sending::Sending;
 use crate::error::Error;
 use crate::session::clock::Wait;
 use crate::session::store::Lease;
-use crate::session::{InHand, Live};
+use crate::session::{InHand, Live, Session, Turn as LineTurn};
 
 /// What a call holds while it is under way.
 pub(super) struct Admitted {
@@ -25,6 +25,8 @@ pub(super) struct Admitted {
 pub(super) struct Share {
     #[expect(dead_code, reason = "held for its drop")]
     places: Places,
+    #[expect(dead_code, reason = "held for its drop, after the places: the next in line finds one")]
+    turn: Option<LineTurn>,
     #[expect(dead_code, reason = "held for its drop")]
     lease: Option<Lease>,
 }
@@ -42,8 +44,15 @@ impl Call<'_> {
             Some(admitted) => Ok(admitted),
             None => {
                 sending.rest();
-                // Boxed, as whatever few calls come to: else every call would carry the room for it about.
-                Box::pin(self.admit_in_line()).await
+                let mut timer = None;
+                loop {
+                    // Boxed, as whatever few calls come to: else every call would carry the room for it about. Two boxes, for thousands can be
+                    // in line, and only a few have their turn.
+                    let turn = Box::pin(self.turn(&mut timer)).await?;
+                    if let Some(admitted) = Box::pin(self.admit_in_turn(turn, &mut timer)).await? {
+                        return Ok(admitted);
+                    }
+                }
             }
         }
     }
@@ -53,59 +62,84 @@ impl Call<'_> {
         if self.shared.wire.budget().is_some() {
             return None;
         }
-        let live = match self.connection.session() {
-            Some(session) if !self.schemes.is_empty() => Some(session.at_hand_at(now)?),
-            _ => None,
+        let live = match self.session() {
+            Some(session) if session.has_a_line() => return None,
+            Some(session) => Some(session.at_hand_at(now)?),
+            None => None,
         };
-        if self.meters().any(|meter| meter.gauge().has_a_line()) {
-            return None;
-        }
         let (places, mut counted) = self.take(now)?;
         counted.is_final = true;
-        Some(Admitted { live, share: Share { places, lease: None } })
+        Some(Admitted { live, share: Share { places, turn: None, lease: None } })
     }
 
     /// The same, waiting for what is not there. In the order of session, window, place, count, and again from the start when waiting for one
-    /// has cost the other: a session must not be waited for with a place in hand, which the sign-in may need.
-    async fn admit_in_line(&self) -> Result<Admitted, Error> {
+    /// has cost the other: a session must not be waited for with a place in hand, which the sign-in may need. `None` if it has cost the turn.
+    async fn admit_in_turn(
+        &self,
+        mut turn: Option<LineTurn>,
+        timer: &mut Option<Wait>,
+    ) -> Result<Option<Admitted>, Error> {
         let now = || self.shared.wire.clock().now();
-        let mut timer = None;
         loop {
-            let live = self.session(&mut timer).await?;
-            let turns = self.wait_for_windows(&mut timer).await?;
-            if !self.is_at_hand(live.as_deref()) {
-                continue;
-            }
-            let taken = self.take(now());
-            // What else is waited for is not at the head of the line: behind it are calls that need nothing more.
-            drop(turns);
-            let (places, mut counted) = match taken {
+            let live = self.live(turn.as_ref(), timer).await?;
+            let (places, mut counted) = match self.take(now()) {
                 Some(taken) => taken,
-                None => {
-                    let places = self.places(&mut timer).await?;
-                    if !self.is_at_hand(live.as_deref()) {
-                        continue;
-                    }
-                    let Some(counted) = self.spend(now()) else { continue };
-                    (places, counted)
-                }
+                None => match self.wait_to_take(live.as_deref(), &mut turn, timer).await? {
+                    Some(taken) => taken,
+                    None => continue,
+                },
             };
             match self.ask().await? {
                 Asked::Granted(lease) => {
                     counted.is_final = true;
-                    return Ok(Admitted { live, share: Share { places, lease } });
+                    return Ok(Some(Admitted { live, share: Share { places, turn, lease } }));
                 }
                 Asked::Wait(meter, wait) => {
-                    // With nothing in hand: it can take long, and others may have something else to do.
-                    drop((counted, places));
+                    // With nothing in hand, for the same reason.
+                    drop((counted, places, turn));
                     self.wait_out(wait, meter).await?;
+                    return Ok(None);
                 }
             }
         }
     }
 
-    /// Takes a place and counts the call, if both can be had at once.
+    /// Takes a place and counts the call, if both can be had at once and nobody waits for the next window.
     fn take(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
+        if self.meters().any(|meter| meter.gauge().has_a_line()) {
+            return None;
+        }
+        self.take_at_head(now)
+    }
+
+    /// The same, waiting; `None` if the session was lost meanwhile, or the window was spent.
+    async fn wait_to_take(
+        &self,
+        live: Option<&Live>,
+        turn: &mut Option<LineTurn>,
+        timer: &mut Option<Wait>,
+    ) -> Result<Option<(Places, Counted<'_>)>, Error> {
+        let now = || self.shared.wire.clock().now();
+        if !self.windows_are_open(now()) {
+            // It can take long, and those behind may have something else to do.
+            *turn = None;
+            // What else is waited for is not at the head of this line: behind it are calls that need nothing more.
+            let _turns = self.wait_for_windows(timer).await?;
+            if !self.is_at_hand(live) {
+                return Ok(None);
+            }
+            if let Some(taken) = self.take_at_head(now()) {
+                return Ok(Some(taken));
+            }
+        }
+        let places = self.places(timer).await?;
+        if !self.is_at_hand(live) {
+            return Ok(None);
+        }
+        Ok(self.spend(now()).map(|counted| (places, counted)))
+    }
+
+    fn take_at_head(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
         let mut places = Places::new();
         for meter in self.meters() {
             places.extend(meter.try_place()?);
@@ -121,16 +155,36 @@ impl Call<'_> {
         }
     }
 
-    async fn session(&self, timer: &mut Option<Wait>) -> Result<Option<InHand>, Error> {
-        let session = match self.connection.session() {
-            Some(session) if !self.schemes.is_empty() => session,
-            _ => return Ok(None),
-        };
-        match session.at_hand() {
-            // It is held in line, for who knows how long.
-            Some(live) => Ok(Some(live.counted())),
-            None => self.bound_by(timer, "waiting for the sign-in", pin!(session.acquire())).await?.map(Some),
+    /// The session that the call presents, if it presents one.
+    fn session(&self) -> Option<&Session> {
+        self.connection.session().filter(|_| !self.schemes.is_empty())
+    }
+
+    /// Waits in line with those who want the same session and a place. `None` where all that want the session can go at once.
+    async fn turn(&self, timer: &mut Option<Wait>) -> Result<Option<LineTurn>, Error> {
+        let at_once = self.meters().filter_map(Meter::at_once).min();
+        let (Some(session), Some(at_once)) = (self.session(), at_once) else { return Ok(None) };
+        let what = if session.at_hand().is_some() { "waiting for a place" } else { "waiting for the sign-in" };
+        self.bound_by(timer, what, pin!(session.turn(at_once))).await.map(Some)
+    }
+
+    async fn live(&self, turn: Option<&LineTurn>, timer: &mut Option<Wait>) -> Result<Option<InHand>, Error> {
+        let Some(session) = self.session() else { return Ok(None) };
+        if let Some(live) = session.at_hand() {
+            // It is held while something else is waited for, for who knows how long.
+            return Ok(Some(live.counted()));
         }
+        let acquired = async {
+            match turn {
+                Some(turn) => turn.acquire().await,
+                None => session.acquire().await,
+            }
+        };
+        self.bound_by(timer, "waiting for the sign-in", pin!(acquired)).await?.map(Some)
+    }
+
+    fn windows_are_open(&self, now: SystemTime) -> bool {
+        self.meters().all(|meter| !meter.gauge().has_a_line() && meter.gauge().wait(now).is_zero())
     }
 
     /// Waits until no window is spent, in line with the others who wait for it.

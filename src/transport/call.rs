@@ -18,6 +18,7 @@ use super::sending::Sending;
 use super::{Connection, Shared};
 use crate::error::{Error, Mismatch, Refusal};
 use crate::session::clock::Wait;
+use crate::session::grant::Pending;
 use crate::session::{InHand, Session};
 use crate::table::{Operation, Scheme};
 
@@ -45,7 +46,7 @@ impl<'c> Call<'c> {
     pub(super) async fn run(&mut self, sending: &mut Sending<'_>) -> Result<Response, Error> {
         let gate = self.shared.gate.as_ref().filter(|_| self.operation.in_company);
         let _lease = match gate {
-            Some(gate) => Some(self.bound("waiting for the company", gate.enter(self.operation)).await??),
+            Some(gate) => Some(self.gated("waiting for the company", gate.enter(self.operation)).await?),
             None => None,
         };
         let policy = self.shared.wire.policy();
@@ -55,7 +56,7 @@ impl<'c> Call<'c> {
             let Admitted { live, share } = self.admit(sending).await?;
             if let Some(gate) = gate {
                 let again = tries > 0 || replays > 0;
-                self.bound("asking for the company", gate.check(self.operation, again)).await??;
+                self.gated("asking for the company", gate.check(self.operation, again)).await?;
             }
             let left = self.left();
             if left.is_zero() || left < self.shortest() {
@@ -78,7 +79,7 @@ impl<'c> Call<'c> {
                     }
                     self.shared.wire.retries().earn();
                     if let Some(gate) = gate {
-                        self.bound("asking for the company", gate.confirm(self.operation)).await??;
+                        self.gated("asking for the company", gate.confirm(self.operation)).await?;
                     }
                     if let (Payload::Stream(pieces), Some(live)) = (&mut payload, &live) {
                         pieces.hold(live.clone());
@@ -217,6 +218,11 @@ impl<'c> Call<'c> {
         future: impl Future<Output = T> + Unpin,
     ) -> Result<T, Error> {
         self.bound_by(&mut None, what, future).await
+    }
+
+    /// The same for a gate's, boxed: most calls have none.
+    fn gated<'g, T: 'g>(&'g self, what: &'static str, future: Pending<'g, T>) -> Pending<'g, T> {
+        Box::pin(async move { self.bound(what, future).await? })
     }
 
     /// The same for one of several waits in a row: `timer`, which ends with the call's time, is set at the first.

@@ -128,6 +128,14 @@ impl Meter {
         self.tally.claim.as_deref()
     }
 
+    /// How many calls it allows at once, if that is what it limits.
+    pub(crate) fn at_once(&self) -> Option<usize> {
+        match self.limit.quota {
+            Quota::AtOnce(places) => Some(places as usize),
+            Quota::Within { .. } => None,
+        }
+    }
+
     pub(crate) fn counts(&self, operation: &str) -> bool {
         self.limit.operations.is_empty() || self.limit.operations.contains(&operation)
     }
