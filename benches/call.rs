@@ -40,27 +40,35 @@ fn main() {
             turn += 1;
         };
 
-        let typed = Pairs::measure(
-            turns,
-            async || {
-                next_turn().await;
-                timed(async {
-                    for _ in 0..calls {
-                        black_box(api.list_vendors().max(20).send().await.unwrap().into_inner());
-                    }
-                })
-                .await
-            },
-            async || {
-                timed(async {
-                    for _ in 0..calls {
-                        black_box(bare.vendors().await);
-                    }
-                })
-                .await
-            },
-        );
+        let mut list = async || {
+            next_turn().await;
+            timed(async {
+                for _ in 0..calls {
+                    black_box(api.list_vendors().max(20).send().await.unwrap().into_inner());
+                }
+            })
+            .await
+        };
+        let typed = Pairs::measure(turns, &mut list, async || {
+            timed(async {
+                for _ in 0..calls {
+                    black_box(bare.vendors().await);
+                }
+            })
+            .await
+        });
         report("typed, both decoded as the same type", calls, &typed.await);
+
+        let limit = Policy::default().attempt;
+        let limited = Pairs::measure(turns, &mut list, async || {
+            timed(async {
+                for _ in 0..calls {
+                    black_box(bare.vendors_within(limit).await);
+                }
+            })
+            .await
+        });
+        report("both within a time limit, both decoded as the same type", calls, &limited.await);
 
         let mut exec = async || {
             next_turn().await;
@@ -82,7 +90,6 @@ fn main() {
         });
         report("the same request built, both undecoded", calls, &undecoded.await);
 
-        let limit = Policy::default().attempt;
         let limited = Pairs::measure(turns, &mut exec, async || {
             timed(async {
                 for _ in 0..calls {

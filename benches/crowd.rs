@@ -34,7 +34,8 @@ const CROWD: usize = 200;
 fn main() {
     on_one_thread(async {
         live_at_bill(1000, times(20, 1)).await;
-        cold_at_bill(1000, times(20, 1)).await;
+        live_at_bill(times(10_000, 2000), times(8, 1)).await;
+        cold_at_bill(1000, times(40, 1)).await;
         cold_at_bill(times(10_000, 2000), times(8, 1)).await;
         cold_at_bezala(1000, times(20, 1)).await;
         revoked_at_bill(times(40, 1)).await;

@@ -69,6 +69,12 @@ impl Bare {
         self.vendors_in_session().send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
     }
 
+    /// The same within a time limit of reqwest's own.
+    pub async fn vendors_within(&self, limit: Duration) -> VendorList {
+        let request = self.vendors_in_session().timeout(limit);
+        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    }
+
     /// A page of vendors, as it came.
     pub async fn vendors_undecoded(&self) -> bytes::Bytes {
         self.vendors_in_session().send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap()

@@ -52,7 +52,7 @@ impl Session {
             Decision::Use(live) => Boarding::Decided(Ok(live)),
             Decision::Fail(error) => Boarding::Decided(Err(error)),
             Decision::SignIn(cause) => {
-                if let Some(error) = state.failed_since(since) {
+                if let Some(error) = since.and_then(|since| self.0.line.failed_since(since)) {
                     return Boarding::Decided(Err(error));
                 }
                 let (sender, receiver) = watch::channel(None);
@@ -92,7 +92,7 @@ enum Boarding {
 /// The duty of a sign-in under way to tell its outcome, even when its task is torn down.
 struct Landing {
     session: Session,
-    epoch: u64,
+    epoch: u32,
     sender: watch::Sender<Option<Landed>>,
     landed: bool,
 }
@@ -103,6 +103,7 @@ impl Landing {
         let shared = &self.session.0;
         let mut state = self.session.lock();
         state.flight = None;
+        shared.line.landed(state.flights, outcome.as_ref().err());
         let landed = match outcome {
             Ok(Renewed { grant, id, .. }) if state.epoch != self.epoch => {
                 shared.clone().end_in_background(grant, id);
@@ -111,7 +112,6 @@ impl Landing {
             Ok(Renewed { grant, id, since, last_used, stored }) => {
                 state.generation += 1;
                 state.pauses = Pauses::default();
-                state.failed = None;
                 let live = Arc::new(Live::new(state.generation, grant, id, since, last_used, stored));
                 shared.live.store(Some(live.clone()));
                 state.phase = Phase::Live(live.clone());
@@ -120,7 +120,6 @@ impl Landing {
             }
             Err(error) => {
                 tracing::warn!(kind = error.kind(), "could not sign in");
-                state.failed = Some(Box::new((state.flights, error.clone())));
                 if state.epoch == self.epoch {
                     let monotonic = shared.clock.monotonic();
                     state.phase = state::after_failure(&error, self.session.way(), monotonic);

@@ -3,13 +3,48 @@
 //! A sign-in that lands wakes everybody who waits for it. Of thousands, all but a few would wake for nothing more than to wait for a place; in
 //! the line each is woken once, when it can go.
 
+use std::sync::{OnceLock, PoisonError};
+
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{InHand, Session, State};
 use crate::error::Error;
+use crate::sync::Mutex;
 
-/// Those who wait for their turn, in the order of asking. Made by the first who does: most sessions never have one.
-pub(super) type Line = std::sync::OnceLock<Box<Semaphore>>;
+/// Made by the first who asks for a turn: of many sessions, most are never used.
+#[derive(Default)]
+pub(super) struct Line(OnceLock<Box<Queue>>);
+
+struct Queue {
+    /// Those who wait for their turn, in the order of asking.
+    turns: Semaphore,
+    /// The number of the last sign-in, and how it failed, if it did. Written and read under the session's lock.
+    failed: Mutex<Option<Box<(u32, Error)>>>,
+}
+
+impl Line {
+    fn of(&self, at_once: usize) -> &Queue {
+        self.0.get_or_init(|| Box::new(Queue { turns: Semaphore::new(at_once), failed: Mutex::default() }))
+    }
+
+    fn turns(&self) -> Option<&Semaphore> {
+        self.0.get().map(|queue| &queue.turns)
+    }
+
+    /// Puts down what those in line have to know of a sign-in that has come to its end: how it failed, if it did.
+    pub(super) fn landed(&self, number: u32, failed: Option<&Error>) {
+        if let Some(queue) = self.0.get() {
+            *queue.failed.lock().unwrap_or_else(PoisonError::into_inner) =
+                failed.map(|error| Box::new((number, error.clone())));
+        }
+    }
+
+    /// How the last sign-in failed, if it did, for whoever has waited `since` that one or one before it.
+    pub(super) fn failed_since(&self, since: u32) -> Option<Error> {
+        let failed = self.0.get()?.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.as_deref().filter(|(number, _)| since <= *number).map(|(_, error)| error.clone())
+    }
+}
 
 /// One's turn; the next one's has come when it is dropped.
 pub(crate) struct Turn {
@@ -21,15 +56,16 @@ pub(crate) struct Turn {
 impl Session {
     /// Whether somebody may be in the line: who comes now comes after them.
     pub(crate) fn has_a_line(&self) -> bool {
-        self.0.line.get().is_some_and(|line| line.available_permits() == 0)
+        self.0.line.turns().is_some_and(|turns| turns.available_permits() == 0)
     }
 
     /// Waits in line until fewer than `at_once` of those that came before have their turn. Dropping the future leaves the line.
     pub(crate) async fn turn(&self, at_once: usize) -> Turn {
+        // First of all, for a sign-in tells its outcome only where there is a line.
+        let turns = &self.0.line.of(at_once).turns;
         let since = self.lock().next_outcome();
-        let line = self.0.line.get_or_init(|| Box::new(Semaphore::new(at_once)));
         // It is never closed.
-        if let Ok(permit) = line.acquire().await {
+        if let Ok(permit) = turns.acquire().await {
             SemaphorePermit::forget(permit);
         }
         Turn { session: self.clone(), since }
@@ -46,8 +82,8 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(line) = self.session.0.line.get() {
-            line.add_permits(1);
+        if let Some(turns) = self.session.0.line.turns() {
+            turns.add_permits(1);
         }
     }
 }
@@ -56,12 +92,6 @@ impl State {
     /// The number of the sign-in that whoever asks now would wait for.
     fn next_outcome(&self) -> u32 {
         self.flights + u32::from(self.flight.is_none())
-    }
-
-    /// How the last sign-in failed, if it did, for whoever has waited `since` that one or one before it.
-    pub(super) fn failed_since(&self, since: Option<u32>) -> Option<Error> {
-        let (number, error) = self.failed.as_deref()?;
-        since.is_some_and(|since| since <= *number).then(|| error.clone())
     }
 }
 
@@ -88,7 +118,7 @@ mod tests {
     }
 
     fn free(session: &Session) -> usize {
-        session.0.line.get().map_or(AT_ONCE, |line| line.available_permits())
+        session.0.line.turns().map_or(AT_ONCE, Semaphore::available_permits)
     }
 
     /// Lets every task go as far as it can: they are on this thread, and wait for nothing but each other.

@@ -63,12 +63,10 @@ struct State {
     flight: Option<Flight>,
     /// How many there have been, that one included.
     flights: u32,
-    /// The number of the last one, and how it failed, if it did.
-    failed: Option<Box<(u32, Error)>>,
     /// How soon after failures the next one may be.
     pauses: Pauses,
     /// Rises when someone signs out: a sign-in that began before does not count any more.
-    epoch: u64,
+    epoch: u32,
 }
 
 /// How a session treats its vendor: for how long it waits, and how long before a limit it acts.
