@@ -426,7 +426,8 @@ async fn who_waits_for_the_sign_in_and_then_for_a_place_waits_no_longer_than_a_c
     let open = || vendors.organization(("bill", "developer-key"), &plain).unwrap();
     let (signed_in, cold) = (open(), open());
     signed_in.session().acquire().await.unwrap();
-    let caller = begin(&cold);
+    // The last of them is in line behind those who wait for the sign-in.
+    let callers: Vec<_> = (0..4).map(|_| begin(&cold)).collect();
     vendor.arrived(1 + 1).await;
     // Four minutes on, others come who hold the places until long after: two now, and the third when the sign-in has given back its own.
     clock.advance(settings.policy.call * 4 / 5);
@@ -435,9 +436,11 @@ async fn who_waits_for_the_sign_in_and_then_for_a_place_waits_no_longer_than_a_c
     reluctant.allow(true, false);
     vendor.arrived(2 + 3).await;
     clock.advance(settings.policy.call / 5);
-    match caller.await.unwrap() {
-        Err(Error::Timeout { what, .. }) => assert_eq!(what, "waiting for a place"),
-        other => panic!("{other:?}"),
+    for caller in callers {
+        match caller.await.unwrap() {
+            Err(Error::Timeout { what, .. }) => assert_eq!(what, "waiting for a place"),
+            other => panic!("{other:?}"),
+        }
     }
     reluctant.allow(true, true);
     for other in others {
@@ -459,16 +462,17 @@ async fn a_sign_in_that_hangs_keeps_nobody_whose_session_is_live() {
     signed_in.session().acquire().await.unwrap();
     let waiting: Vec<_> = (0..10).map(|_| begin(&cold)).collect();
     vendor.arrived(1 + 1).await;
-    // They come to their end, however long that is on this machine; else they never would.
-    let calls = futures_util::future::try_join_all((0..5).map(|_| begin(&signed_in)));
-    let outcomes =
-        tokio::time::timeout(Duration::from_secs(60), calls).await.expect("they are kept by the other session");
-    assert!(outcomes.unwrap().iter().all(Result::is_ok));
+    // They come to their end, however long that is on this machine; where they are kept, they never would.
+    let end_of = async |calls: Vec<tokio::task::JoinHandle<Result<bytes::Bytes, Error>>>| {
+        let outcomes = tokio::time::timeout(Duration::from_secs(60), futures_util::future::join_all(calls)).await;
+        for outcome in outcomes.expect("they are kept") {
+            outcome.unwrap().unwrap();
+        }
+    };
+    end_of((0..5).map(|_| begin(&signed_in)).collect()).await;
     assert_eq!(vendor.received().len(), 2 + 5);
     reluctant.allow(true, true);
-    for call in waiting {
-        call.await.unwrap().unwrap();
-    }
+    end_of(waiting).await;
     assert_eq!((vendor.received().len(), vendor.sign_ins()), (2 + 15, 2));
 }
 

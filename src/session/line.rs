@@ -16,6 +16,7 @@ use crate::sync::Mutex;
 pub(super) struct Line(OnceLock<Box<Queue>>);
 
 struct Queue {
+    at_once: usize,
     /// Those who wait for their turn, in the order of asking.
     turns: Semaphore,
     /// The number of the last sign-in, and how it failed, if it did. Written and read under the session's lock.
@@ -23,8 +24,15 @@ struct Queue {
 }
 
 impl Line {
+    /// So many at a time as the first who asks says; whoever asks for a session's turn keeps to the same limit.
     fn of(&self, at_once: usize) -> &Queue {
-        self.0.get_or_init(|| Box::new(Queue { turns: Semaphore::new(at_once), failed: Mutex::default() }))
+        let new = || Queue { at_once, turns: Semaphore::new(at_once), failed: Mutex::default() };
+        self.0.get_or_init(|| Box::new(new()))
+    }
+
+    /// Whether somebody has a turn, or waits for one.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.0.get().is_some_and(|queue| queue.turns.available_permits() != queue.at_once)
     }
 
     fn turns(&self) -> Option<&Semaphore> {
@@ -37,6 +45,11 @@ impl Line {
             *queue.failed.lock().unwrap_or_else(PoisonError::into_inner) =
                 failed.map(|error| Box::new((number, error.clone())));
         }
+    }
+
+    /// Whoever is in line shall not be told any more how the last sign-in failed.
+    pub(super) fn forget_failure(&self) {
+        self.landed(0, None);
     }
 
     /// How the last sign-in failed, if it did, for whoever has waited `since` that one or one before it.
@@ -100,11 +113,13 @@ mod tests {
     use std::pin::pin;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Poll;
 
+    use futures_util::poll;
     use tokio::task::{JoinSet, yield_now};
 
     use super::super::grant::Grant;
-    use super::super::tests::{OnDemand, broken, granted, session};
+    use super::super::tests::{OnDemand, broken, granted, rejected, session};
     use super::*;
 
     const AT_ONCE: usize = 3;
@@ -115,10 +130,6 @@ mod tests {
 
     fn second_fails(number: usize) -> Result<Grant, Error> {
         if number == 2 { broken(number) } else { granted(number) }
-    }
-
-    fn free(session: &Session) -> usize {
-        session.0.line.turns().map_or(AT_ONCE, Semaphore::available_permits)
     }
 
     /// Lets every task go as far as it can: they are on this thread, and wait for nothing but each other.
@@ -159,10 +170,10 @@ mod tests {
         // And each further one as soon as there is something for it to do.
         places.add_permits(10);
         settled().await;
-        assert_eq!((polls.load(Ordering::Relaxed), callers.len()), (100 + AT_ONCE + 10, 100));
+        assert_eq!(polls.load(Ordering::Relaxed), 100 + AT_ONCE + 10);
         places.add_permits(90);
         assert_eq!(callers.join_all().await, [1; 100]);
-        assert_eq!((free(&session), vendor.sign_ins()), (AT_ONCE, 1));
+        assert_eq!((session.0.line.is_in_use(), vendor.sign_ins()), (false, 1));
     }
 
     #[tokio::test]
@@ -178,7 +189,7 @@ mod tests {
         for outcome in callers.join_all().await {
             assert_eq!(outcome.unwrap_err().kind(), "timeout");
         }
-        assert_eq!((free(&session), vendor.sign_ins()), (AT_ONCE, 1));
+        assert_eq!((session.0.line.is_in_use(), vendor.sign_ins()), (false, 1));
         // Who comes later does not.
         let late = session.turn(AT_ONCE).await;
         assert!(late.acquire().await.is_ok());
@@ -192,12 +203,36 @@ mod tests {
         let first = session.turn(1).await;
         let live = first.acquire().await.unwrap();
         let mut second = pin!(session.turn(1));
-        assert!(futures_util::poll!(&mut second).is_pending());
+        assert!(poll!(&mut second).is_pending());
         session.reject(live.generation);
-        assert!(first.acquire().await.is_err(), "it was told before that sign-in began");
+        assert!(first.acquire().await.is_err());
         drop(first);
-        assert_eq!(second.await.acquire().await.unwrap_err().kind(), "timeout");
+        let Poll::Ready(second) = poll!(&mut second) else { panic!("its turn has come") };
+        assert_eq!(second.acquire().await.unwrap_err().kind(), "timeout");
         assert_eq!(vendor.sign_ins(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_was_forgotten_is_told_to_nobody_who_is_still_in_line() {
+        fn first_is_refused(number: usize) -> Result<Grant, Error> {
+            if number == 1 { rejected(number) } else { granted(number) }
+        }
+        for forget_by_signing_out in [false, true] {
+            let vendor = OnDemand::new(9, first_is_refused);
+            let session = session(&vendor);
+            let first = session.turn(1).await;
+            let mut second = pin!(session.turn(1));
+            assert!(poll!(&mut second).is_pending());
+            assert_eq!(first.acquire().await.unwrap_err().kind(), "sign-in-rejected");
+            match forget_by_signing_out {
+                true => session.sign_out().await.unwrap(),
+                false => session.forget_refusal(),
+            }
+            drop(first);
+            let Poll::Ready(second) = poll!(&mut second) else { panic!("its turn has come") };
+            assert!(second.acquire().await.is_ok());
+            assert_eq!(vendor.sign_ins(), 2);
+        }
     }
 
     #[tokio::test]
@@ -207,12 +242,14 @@ mod tests {
         assert!(!session.has_a_line());
         let first = session.turn(1).await;
         let (mut second, mut third) = (Box::pin(session.turn(1)), Box::pin(session.turn(1)));
-        assert!(futures_util::poll!(&mut second).is_pending() && futures_util::poll!(&mut third).is_pending());
+        assert!(poll!(&mut second).is_pending() && poll!(&mut third).is_pending());
         assert!(session.has_a_line());
         drop(first);
         // Its turn has come, and it never took it up.
         drop(second);
-        drop(third.await);
-        assert!(!session.has_a_line());
+        let Poll::Ready(third) = poll!(&mut third) else { panic!("its turn has come") };
+        assert!(session.has_a_line());
+        drop(third);
+        assert!(!session.0.line.is_in_use());
     }
 }

@@ -1,7 +1,7 @@
 //! The session: getting it, knowing when it dies, replacing it once, ending it. It knows no vendor and no HTTP client.
 //!
 //! The rules are in `state`, a pure function; this file and `flight` carry its decisions out. Callers take the live session without a
-//! lock; whoever finds none starts one sign-in for all.
+//! lock; whoever finds none starts one sign-in for all, and `line` has those wait who need a place as well.
 
 pub(crate) mod away;
 pub mod clock;
@@ -266,6 +266,7 @@ impl Session {
             state.epoch += 1;
             state.pauses = Pauses::default();
             self.0.live.store(None);
+            self.0.line.forget_failure();
             std::mem::take(&mut state.phase)
         };
         match ended {
@@ -284,6 +285,7 @@ impl Session {
         let mut state = self.lock();
         if matches!(state.phase, Phase::Refused { .. }) {
             state.phase = Phase::Cold;
+            self.0.line.forget_failure();
         }
     }
 

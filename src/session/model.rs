@@ -161,7 +161,7 @@ fn callers_in_line_get_the_outcome_of_the_sign_in_that_they_waited_for() {
             }
             assert_eq!(vendor.sign_ins(), 1 + usize::from(served > 0));
             assert!(served == 0 || late > 0, "made by one who was in line");
-            assert!(is_consistent(&session) && !session.has_a_line());
+            assert!(is_consistent(&session) && !session.0.line.is_in_use());
         });
     });
 }
@@ -187,7 +187,7 @@ fn who_gives_up_in_line_keeps_nobody_from_having_a_turn() {
                 assert_eq!(caller.await.unwrap().unwrap(), 1);
             }
             assert_eq!(vendor.sign_ins(), 1);
-            assert!(is_consistent(&session));
+            assert!(is_consistent(&session) && !session.0.line.is_in_use());
         });
     });
 }

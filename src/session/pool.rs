@@ -88,6 +88,10 @@ impl Session {
     fn take_unused(&self) -> Option<Arc<Live>> {
         let mut state = self.lock();
         let Phase::Live(live) = &state.phase else { return None };
+        // Those in line hold nothing yet, and are about to.
+        if self.0.line.is_in_use() {
+            return None;
+        }
         // Nobody can take it up while it is away from here and the lock is held, and whoever has it already is counted: a swap settles
         // what readers without the lock still owe to the count.
         self.0.live.store(None);
@@ -205,6 +209,23 @@ mod tests {
         }
         three.acquire().await.unwrap();
         assert!(!one.status().live, "nobody holds it any more");
+    }
+
+    #[tokio::test]
+    async fn a_session_that_somebody_stands_in_line_for_is_not_ended() {
+        let vendor = OnDemand::new(9, granted);
+        let pool = Pool::new(1);
+        let (one, two) = (session(&vendor), session(&vendor));
+        pool.seat(&one);
+        pool.seat(&two);
+        one.acquire().await.unwrap();
+        let turn = one.turn(3).await;
+        two.acquire().await.unwrap();
+        assert!(one.status().live);
+        drop(turn);
+        two.sign_out().await.unwrap();
+        two.acquire().await.unwrap();
+        assert!(!one.status().live, "nobody wants it any more");
     }
 
     #[tokio::test]

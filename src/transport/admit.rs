@@ -86,7 +86,8 @@ impl Call<'_> {
                 Some(taken) => taken,
                 None => match self.wait_to_take(live.as_deref(), &mut turn, timer).await? {
                     Some(taken) => taken,
-                    None => continue,
+                    None if turn.is_some() => continue,
+                    None => return Ok(None),
                 },
             };
             match self.ask().await? {
@@ -95,7 +96,7 @@ impl Call<'_> {
                     return Ok(Some(Admitted { live, share: Share { places, turn, lease } }));
                 }
                 Asked::Wait(meter, wait) => {
-                    // With nothing in hand, for the same reason.
+                    // With nothing in hand: it can take long, and others may have something else to do.
                     drop((counted, places, turn));
                     self.wait_out(wait, meter).await?;
                     return Ok(None);
@@ -164,8 +165,16 @@ impl Call<'_> {
     async fn turn(&self, timer: &mut Option<Wait>) -> Result<Option<LineTurn>, Error> {
         let at_once = self.meters().filter_map(Meter::at_once).min();
         let (Some(session), Some(at_once)) = (self.session(), at_once) else { return Ok(None) };
-        let what = if session.at_hand().is_some() { "waiting for a place" } else { "waiting for the sign-in" };
-        self.bound_by(timer, what, pin!(session.turn(at_once))).await.map(Some)
+        // Whoever has to wait for a window waits for it in its own line, and is told at once if that takes too long.
+        if session.at_hand().is_some() && !self.windows_are_open(self.shared.wire.clock().now()) {
+            return Ok(None);
+        }
+        match self.bound_by(timer, "waiting for a place", pin!(session.turn(at_once))).await {
+            Err(Error::Timeout { operation, limit, .. }) if session.at_hand().is_none() => {
+                Err(Error::Timeout { operation, what: "waiting for the sign-in", limit })
+            }
+            turn => turn.map(Some),
+        }
     }
 
     async fn live(&self, turn: Option<&LineTurn>, timer: &mut Option<Wait>) -> Result<Option<InHand>, Error> {
@@ -184,7 +193,7 @@ impl Call<'_> {
     }
 
     fn windows_are_open(&self, now: SystemTime) -> bool {
-        self.meters().all(|meter| !meter.gauge().has_a_line() && meter.gauge().wait(now).is_zero())
+        self.meters().all(|meter| meter.gauge().is_open(now))
     }
 
     /// Waits until no window is spent, in line with the others who wait for it.
@@ -192,7 +201,7 @@ impl Call<'_> {
         let mut turns = Turns::new();
         for meter in self.meters() {
             let now = || self.shared.wire.clock().now();
-            if !meter.gauge().has_a_line() && meter.gauge().wait(now()).is_zero() {
+            if meter.gauge().is_open(now()) {
                 continue;
             }
             match self.bound_by(timer, "waiting for a limit", pin!(meter.gauge().turn())).await {

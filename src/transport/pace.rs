@@ -1,7 +1,7 @@
 //! Pacing: keeps calls within what the vendor allows, so that it has nothing to refuse.
 //!
 //! Waiting is in line, for a place among those under way as for the next window; it costs no call, and a caller who gives up leaves
-//! nothing behind. What is counted is in [`Window`], without a clock; who waits, and for how long, is decided in `call`.
+//! nothing behind. What is counted is in [`Window`], without a clock; who waits, and for how long, is decided in `admit`.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -214,6 +214,11 @@ impl Gauge {
             Self::Places(_) => false,
             Self::Window(counter) => counter.in_line.load(Ordering::Relaxed) > 0,
         }
+    }
+
+    /// Whether a call may go now, and nobody waits who came before.
+    pub(crate) fn is_open(&self, now: SystemTime) -> bool {
+        !self.has_a_line() && self.wait(now).is_zero()
     }
 
     /// Waits in line until all that came before are gone. Dropping the future leaves the line.
