@@ -26,7 +26,7 @@ pub(super) enum Landed {
 }
 
 impl Session {
-    /// Waits for the sign-in under way, or for one that this starts. If one of those `since` has failed, that is the outcome.
+    /// Waits for the sign-in under way, or for one that this starts. If the last of those `since` has failed, that is the outcome.
     pub(super) async fn fly(&self, since: Option<u32>) -> Outcome {
         loop {
             let mut flight = match self.board(since) {
@@ -103,7 +103,8 @@ impl Landing {
         let shared = &self.session.0;
         let mut state = self.session.lock();
         state.flight = None;
-        shared.line.landed(state.flights, outcome.as_ref().err());
+        let failed = outcome.as_ref().err().filter(|_| state.epoch == self.epoch);
+        shared.line.landed(state.flights, failed);
         let landed = match outcome {
             Ok(Renewed { grant, id, .. }) if state.epoch != self.epoch => {
                 shared.clone().end_in_background(grant, id);

@@ -72,6 +72,12 @@ impl Session {
         self.0.line.turns().is_some_and(|turns| turns.available_permits() == 0)
     }
 
+    /// Whether somebody has a turn, or waits for one.
+    #[cfg(all(test, ledgerkey_model))]
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.0.line.is_in_use()
+    }
+
     /// Waits in line until fewer than `at_once` of those that came before have their turn. Dropping the future leaves the line.
     pub(crate) async fn turn(&self, at_once: usize) -> Turn {
         // First of all, for a sign-in tells its outcome only where there is a line.

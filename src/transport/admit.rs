@@ -96,7 +96,7 @@ impl Call<'_> {
                     return Ok(Some(Admitted { live, share: Share { places, turn, lease } }));
                 }
                 Asked::Wait(meter, wait) => {
-                    // With nothing in hand: it can take long, and others may have something else to do.
+                    // With nothing in hand: it can take long, and others may have something else to do. Its place in line is at the end then.
                     drop((counted, places, turn));
                     self.wait_out(wait, meter).await?;
                     return Ok(None);
