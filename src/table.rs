@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+pub use http::HeaderName;
+
 /// One spec: an API of a vendor.
 #[derive(Debug)]
 pub struct Api {
@@ -153,7 +155,7 @@ pub struct Operation {
     /// Where the vendor documents it.
     pub source: &'static str,
     /// Which sets of credentials it takes: one of the sets, all of its members. Empty: it takes none.
-    pub security: &'static [&'static [Scheme]],
+    pub security: &'static [&'static [&'static Scheme]],
     /// The ways whose sessions the vendor refuses here: such a call is never sent.
     pub denied: &'static [&'static str],
     /// It may be sent again when nobody knows what became of the first try.
@@ -184,7 +186,7 @@ impl std::fmt::Debug for Operation {
 }
 
 /// A security scheme: what is presented, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scheme {
     /// Its name in the spec.
     pub name: &'static str,
@@ -193,10 +195,10 @@ pub struct Scheme {
 }
 
 /// Where a credential is attached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// The header of this name.
-    Header(&'static str),
+    Header(HeaderName),
     /// `Authorization: Bearer`.
     Bearer,
     /// The field of this name in the form body.

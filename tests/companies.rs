@@ -98,6 +98,27 @@ fn kind(outcome: Result<(), Error>) -> &'static str {
     outcome.map_or_else(|error| error.kind(), |()| "ok")
 }
 
+/// Nobody is signed in, and no company selected, for a call that cannot be made.
+#[tokio::test]
+async fn what_cannot_be_built_is_told_before_the_company_is_waited_for() {
+    let bezala = Scripted::start(|_, _, _| None);
+    let api = bezala.user(settings(&RecordingClock::new())).company(7);
+    let errors = [
+        api.api().list_time_balances().send().await.unwrap_err(),
+        api.api().get_vendor().send().await.unwrap_err(),
+        api.api().update_vendor().id(1).send().await.unwrap_err(),
+        api.api()
+            .inner()
+            .call(&bezala::api::operations::GET_VENDOR, &Arguments::default().param("id", ""))
+            .await
+            .unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), "config", "{error}");
+    }
+    assert_eq!(bezala.vendor.connections(), 0);
+}
+
 /// What a switch needs of the sign-in is missed under the name of the call that signed in.
 #[tokio::test]
 async fn a_sign_in_that_tells_no_user_is_named() {

@@ -38,7 +38,7 @@ impl api::Client {
     /// # Errors
     /// As every call; `config` if the media type is not one.
     pub async fn upload_attachment(&self, upload: Upload) -> Result<ResponseValue<types::Attachment>, Error> {
-        ResponseValue::from_response(self.upload_attachment_undecoded(upload).await?).await
+        ResponseValue::from_response(self.upload_attachment_undecoded(upload).await?)
     }
 
     /// The same with the answer as Bezala sent it.

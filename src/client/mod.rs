@@ -81,7 +81,7 @@ impl<T> ResponseValue<T> {
 
 #[doc(hidden)]
 impl<T: DeserializeOwned> ResponseValue<T> {
-    pub async fn from_response(response: Response) -> Result<Self, Error> {
+    pub fn from_response(response: Response) -> Result<Self, Error> {
         Ok(Self::new(response.decode()?, response))
     }
 }

@@ -8,8 +8,7 @@ use smallvec::SmallVec;
 use super::budget::{Claim, Taken};
 use super::call::Call;
 use super::observe::Waited;
-use super::pace::{HeldPlace, Meter, Turn};
-use super::sending::Sending;
+use super::pace::{Gauge, HeldPlace, Meter, Turn};
 use crate::error::Error;
 use crate::session::clock::Wait;
 use crate::session::store::Lease;
@@ -39,26 +38,23 @@ type Turns<'t> = SmallVec<[Turn<'t>; 1]>;
 
 impl Call<'_> {
     /// Gets everything that a try needs: a session, a place, a share of each budget.
-    pub(super) async fn admit(&self, sending: &mut Sending<'_>) -> Result<Admitted, Error> {
-        match self.admit_at_once(self.shared.wire.clock().now()) {
-            Some(admitted) => Ok(admitted),
-            None => {
-                sending.rest();
-                let mut timer = None;
-                loop {
-                    // Boxed, as whatever few calls come to: else every call would carry the room for it about. Two boxes, for thousands can be
-                    // in line, and only a few have their turn.
-                    let turn = Box::pin(self.turn(&mut timer)).await?;
-                    if let Some(admitted) = Box::pin(self.admit_in_turn(turn, &mut timer)).await? {
-                        return Ok(admitted);
-                    }
-                }
+    pub(super) async fn admit(&self) -> Result<Admitted, Error> {
+        if let Some(admitted) = self.admit_at_once(self.shared.wire.clock().now()) {
+            return Ok(admitted);
+        }
+        let mut timer = None;
+        loop {
+            // Boxed, as whatever few calls come to: else every call would carry the room for it about. Two boxes, for thousands can be
+            // in line, and only a few have their turn.
+            let turn = Box::pin(self.turn(&mut timer)).await?;
+            if let Some(admitted) = Box::pin(self.admit_in_turn(turn, &mut timer)).await? {
+                return Ok(admitted);
             }
         }
     }
 
-    /// The same, if none of it has to be waited for. That is how it mostly is, and takes one look at the clock.
-    fn admit_at_once(&self, now: SystemTime) -> Option<Admitted> {
+    /// The same, if none of it has to be waited for. That is how it mostly is.
+    pub(super) fn admit_at_once(&self, now: SystemTime) -> Option<Admitted> {
         if self.shared.wire.budget().is_some() {
             return None;
         }
@@ -107,10 +103,24 @@ impl Call<'_> {
 
     /// Takes a place and counts the call, if both can be had at once and nobody waits for the next window.
     fn take(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
-        if self.meters().any(|meter| meter.gauge().has_a_line()) {
-            return None;
+        self.take_of(Gauge::spend_in_order, now)
+    }
+
+    /// The same for the head of the line.
+    fn take_at_head(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
+        self.take_of(Gauge::spend, now)
+    }
+
+    /// One walk for all of it. The places come first, and are given back where a count cannot be had.
+    fn take_of(&self, spend: impl Fn(&Gauge, SystemTime) -> bool, now: SystemTime) -> Option<(Places, Counted<'_>)> {
+        let (mut places, mut counted) = (Places::new(), Counted::none(self));
+        for meter in self.meters() {
+            if let Some(place) = meter.try_place()? {
+                places.push(place);
+            }
+            counted.count(spend(meter.gauge(), now))?;
         }
-        self.take_at_head(now)
+        Some((places, counted))
     }
 
     /// The same, waiting; `None` if the session was lost meanwhile, or the window was spent.
@@ -138,14 +148,6 @@ impl Call<'_> {
             return Ok(None);
         }
         Ok(self.spend(now()).map(|counted| (places, counted)))
-    }
-
-    fn take_at_head(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
-        let mut places = Places::new();
-        for meter in self.meters() {
-            places.extend(meter.try_place()?);
-        }
-        Some((places, self.spend(now)?))
     }
 
     /// Whether the session has not been replaced while something else was waited for.
@@ -255,12 +257,9 @@ impl Call<'_> {
 
     /// Counts the call into every window, or into none.
     fn spend(&self, now: SystemTime) -> Option<Counted<'_>> {
-        let mut counted = Counted { call: self, windows: 0, is_final: false };
+        let mut counted = Counted::none(self);
         for meter in self.meters() {
-            if !meter.gauge().spend(now) {
-                return None;
-            }
-            counted.windows += 1;
+            counted.count(meter.gauge().spend(now))?;
         }
         Some(counted)
     }
@@ -307,14 +306,25 @@ enum Asked<'m> {
 /// A call that has been counted and not yet sent: counted out again if it is dropped, unless the count is final.
 struct Counted<'c> {
     call: &'c Call<'c>,
-    windows: usize,
+    meters: usize,
     is_final: bool,
+}
+
+impl<'c> Counted<'c> {
+    fn none(call: &'c Call<'c>) -> Self {
+        Self { call, meters: 0, is_final: false }
+    }
+
+    /// One meter more, the next in their order; `None` if it has nothing left.
+    fn count(&mut self, is_spent: bool) -> Option<()> {
+        is_spent.then(|| self.meters += 1)
+    }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
         if !self.is_final {
-            self.call.meters().take(self.windows).for_each(|meter| meter.gauge().refund());
+            self.call.meters().take(self.meters).for_each(|meter| meter.gauge().refund());
         }
     }
 }

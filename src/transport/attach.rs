@@ -1,6 +1,5 @@
 //! Whether a session may make a call, and how it shows itself.
 
-use http::HeaderName;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::Request;
 
@@ -12,7 +11,10 @@ use crate::table::{Operation, Place, Scheme, Way};
 ///
 /// # Errors
 /// `not-permitted` if the vendor refuses sessions of this kind here, or if they have not what it asks for.
-pub(super) fn permit(operation: &'static Operation, way: Option<&'static Way>) -> Result<&'static [Scheme], Error> {
+pub(super) fn permit(
+    operation: &'static Operation,
+    way: Option<&'static Way>,
+) -> Result<&'static [&'static Scheme], Error> {
     if operation.security.is_empty() {
         return Ok(&[]);
     }
@@ -22,7 +24,7 @@ pub(super) fn permit(operation: &'static Operation, way: Option<&'static Way>) -
     if operation.denied.contains(&way.name) {
         return Err(refuse(operation, way.name, "the vendor refuses it to sessions of this kind".to_owned()));
     }
-    let fits = |set: &&&[Scheme]| set.iter().all(|scheme| way.provides.contains(&scheme.name));
+    let fits = |set: &&&[&'static Scheme]| set.iter().all(|scheme| way.provides.contains(&scheme.name));
     operation.security.iter().find(fits).copied().ok_or_else(|| {
         let sets: Vec<String> = operation
             .security
@@ -38,19 +40,19 @@ fn refuse(operation: &Operation, way: &'static str, reason: String) -> Error {
 }
 
 /// Writes the credentials onto a request: headers marked sensitive, or fields at the end of the form.
-pub(super) fn attach(request: &mut Request, schemes: &[Scheme], grant: &Grant) -> Result<(), Error> {
+pub(super) fn attach(request: &mut Request, schemes: &[&Scheme], grant: &Grant) -> Result<(), Error> {
     let mut fields = Vec::new();
     for scheme in schemes {
         let presented =
             grant.get(scheme.name).ok_or_else(|| Error::config(format!("the session has no {}", scheme.name)))?;
-        match scheme.place {
+        match &scheme.place {
             Place::Header(name) => {
-                request.headers_mut().insert(HeaderName::from_static(name), presented.header.clone());
+                request.headers_mut().insert(name, presented.header.clone());
             }
             Place::Bearer => {
                 request.headers_mut().insert(AUTHORIZATION, presented.bearer().clone());
             }
-            Place::Form(name) => fields.push((name, presented.secret.expose())),
+            Place::Form(name) => fields.push((*name, presented.secret.expose())),
         }
     }
     if fields.is_empty() { Ok(()) } else { append_to_form(request, &fields) }

@@ -1,13 +1,15 @@
 //! One try: send, read, classify.
 
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::future::{Either, select};
 use http::{HeaderMap, StatusCode};
 use reqwest::Request;
-use tracing::Instrument as _;
+use tracing::instrument::{Instrument as _, Instrumented};
+use tracing::{Span, field};
 
 use super::Shared;
 use super::admit::Share;
@@ -53,58 +55,46 @@ pub(super) struct Received {
     pub(super) payload: Payload,
 }
 
-/// Sends the request once, within the limit. It is handed on before anything is waited for, and what waits for the answer is boxed: else either
-/// would be the largest part of every call, those that wait for their turn too.
+/// A try under way. Boxed: it would else be the largest part of every call, those that wait for their turn too.
+pub(super) type Attempt<'s> = Instrumented<Pin<Box<dyn Future<Output = Result<Received, Failure>> + Send + 's>>>;
+
+/// Sends the request once, within the limit, after so many `tries`. It is handed on before anything is waited for: else the call would carry it
+/// about.
 pub(super) fn attempt<'s>(
     shared: &'s Shared,
     operation: &'static Operation,
     request: Request,
     share: Share,
     limit: Duration,
-    number: u32,
-) -> impl Future<Output = Result<Received, Failure>> + Send + 's {
+    tries: u32,
+) -> Attempt<'s> {
     let wire = &shared.wire;
-    let exchange = Box::pin(exchange(wire, operation, wire.http().execute(request), share, limit));
-    async move {
-        // The names are OpenTelemetry's for an HTTP client. The path is the spec's template: a path itself can hold an id.
-        let span = tracing::debug_span!(
-            "attempt",
-            otel.kind = "client",
-            http.request.method = operation.method,
-            url.template = operation.path,
-            server.address = wire.host(),
-            http.request.resend_count = number.saturating_sub(1),
-            http.response.status_code = tracing::field::Empty,
-            error.r#type = tracing::field::Empty,
-        );
-        let began = wire.observer().map(|_| wire.clock().monotonic());
-        let outcome = exchange.instrument(span.clone()).await;
-        let (status, kind) = match &outcome {
-            Ok(received) => (Some(received.status.as_u16()), None),
-            Err(failure) => (failure.status(), Some(failure.kind())),
-        };
-        if !span.is_disabled() {
-            if let Some(status) = status {
-                span.record("http.response.status_code", status);
-            }
-            if let Some(kind) = kind {
-                span.record("error.type", kind);
-            }
-        }
-        if let (Some(observer), Some(began)) = (wire.observer(), began) {
-            observer.attempted(operation, status, kind, wire.clock().monotonic().saturating_sub(began));
-        }
-        outcome
-    }
+    // The names are OpenTelemetry's for an HTTP client. The path is the spec's template: a path itself can hold an id.
+    let span = tracing::debug_span!(
+        "attempt",
+        otel.kind = "client",
+        http.request.method = operation.method,
+        url.template = operation.path,
+        server.address = wire.host(),
+        http.request.resend_count = tries,
+        http.response.status_code = field::Empty,
+        error.r#type = field::Empty,
+    );
+    let sent = wire.http().execute(request);
+    let exchange: Pin<Box<dyn Future<Output = _> + Send + 's>> =
+        Box::pin(exchange(wire, operation, span.clone(), sent, share, limit));
+    exchange.instrument(span)
 }
 
 async fn exchange(
     wire: &Wire,
     operation: &'static Operation,
+    span: Span,
     sent: impl Future<Output = reqwest::Result<reqwest::Response>>,
     share: Share,
     limit: Duration,
 ) -> Result<Received, Failure> {
+    let began = wire.observer().map(|_| wire.clock().monotonic());
     let answer = async {
         let mut answer = sent.await?;
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
@@ -119,15 +109,51 @@ async fn exchange(
         };
         Ok(Some(Received { status, headers, payload }))
     };
-    // The limit is polled first: when both are there at once, the time is over.
-    let received = match select(wire.clock().limit(limit), pin!(answer)).await {
-        Either::Left(_) => return Err(Failure::TimedOut(limit)),
-        Either::Right((answer, _)) => answer.map_err(|error: reqwest::Error| {
-            // Nothing was sent on a connection that was never made.
-            let fate = if error.is_connect() || error.is_builder() { Fate::NotActed } else { Fate::Unknown };
-            Failure::Broken { error, fate }
-        })?,
+    // What is not waited for any longer is dropped before anybody is told.
+    let answer = {
+        let (mut answer, mut timer) = (pin!(answer), wire.clock().limit(limit));
+        poll_fn(|context| {
+            // When both are there at once, the time is over.
+            if timer.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+            answer.as_mut().poll(context).map(Some)
+        })
+        .await
     };
+    let outcome = match answer {
+        Some(answer) => judge(wire, operation, answer),
+        None => Err(Failure::TimedOut(limit)),
+    };
+    let (status, kind) = match &outcome {
+        Ok(received) => (Some(received.status.as_u16()), None),
+        Err(failure) => (failure.status(), Some(failure.kind())),
+    };
+    if !span.is_disabled() {
+        if let Some(status) = status {
+            span.record("http.response.status_code", status);
+        }
+        if let Some(kind) = kind {
+            span.record("error.type", kind);
+        }
+    }
+    if let (Some(observer), Some(began)) = (wire.observer(), began) {
+        observer.attempted(operation, status, kind, wire.clock().monotonic().saturating_sub(began));
+    }
+    outcome
+}
+
+/// What an answer is, or the want of one.
+fn judge(
+    wire: &Wire,
+    operation: &'static Operation,
+    answer: reqwest::Result<Option<Received>>,
+) -> Result<Received, Failure> {
+    let received = answer.map_err(|error| {
+        // Nothing was sent on a connection that was never made.
+        let fate = if error.is_connect() || error.is_builder() { Fate::NotActed } else { Fate::Unknown };
+        Failure::Broken { error, fate }
+    })?;
     let Some(received) = received else {
         let detail = format!("longer than {} bytes", wire.policy().longest_answer);
         return Err(Failure::Unreadable(Mismatch { path: ".".into(), detail }));

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::{Either, FutureExt as _, select};
+use reqwest::Request;
 
 use super::admit::Admitted;
 use super::attach::attach;
-use super::attempt::{Failure, Received, attempt};
+use super::attempt::{Attempt, Failure, Received, attempt};
 use super::classify::Class;
 use super::observe::Waited;
 use super::pace::Meter;
 use super::policy::{Fate, Next, next};
 use super::response::{Payload, Response};
 use super::sending::Sending;
-use super::{Connection, Shared};
+use super::{Connection, Gate, Shared};
 use crate::error::{Error, Mismatch, Refusal};
 use crate::session::clock::Wait;
 use crate::session::grant::Pending;
@@ -27,7 +28,7 @@ pub(super) struct Call<'c> {
     pub(super) connection: &'c Connection,
     pub(super) shared: &'c Shared,
     pub(super) operation: &'static Operation,
-    pub(super) schemes: &'static [Scheme],
+    pub(super) schemes: &'static [&'static Scheme],
     /// The time by which it has to be over, by the monotonic clock.
     end: Duration,
     sent_at: Option<SystemTime>,
@@ -35,8 +36,20 @@ pub(super) struct Call<'c> {
     pub(super) limited: Option<Box<Refusal>>,
 }
 
+/// A try to be awaited.
+struct Try<'c> {
+    live: Option<InHand>,
+    attempt: Attempt<'c>,
+    /// When the first one was made.
+    sent_at: SystemTime,
+}
+
 impl<'c> Call<'c> {
-    pub(super) fn new(connection: &'c Connection, operation: &'static Operation, schemes: &'static [Scheme]) -> Self {
+    pub(super) fn new(
+        connection: &'c Connection,
+        operation: &'static Operation,
+        schemes: &'static [&'static Scheme],
+    ) -> Self {
         let shared = &*connection.shared;
         let end = shared.wire.clock().monotonic().saturating_add(shared.wire.policy().call);
         Self { connection, shared, operation, schemes, end, sent_at: None, limited: None }
@@ -44,34 +57,26 @@ impl<'c> Call<'c> {
 
     /// Tries until there is an answer, an error that will not pass, or no time left.
     pub(super) async fn run(&mut self, sending: &mut Sending<'_>) -> Result<Response, Error> {
-        let gate = self.shared.gate.as_ref().filter(|_| self.operation.in_company);
-        let _lease = match gate {
-            Some(gate) => Some(self.gated("waiting for the company", gate.enter(self.operation)).await?),
-            None => None,
-        };
-        let policy = self.shared.wire.policy();
+        let (gate, mut lease) = (self.gate(), None);
         let (mut tries, mut replays) = (0, 0);
         loop {
-            self.shared.wire.check_target(self.operation, sending.target(self.operation.id)?)?;
-            let Admitted { live, share } = self.admit(sending).await?;
-            if let Some(gate) = gate {
-                let again = tries > 0 || replays > 0;
-                self.gated("asking for the company", gate.check(self.operation, again)).await?;
-            }
-            let left = self.left();
-            if left.is_zero() || left < self.shortest() {
-                return Err(self.over("what comes before it is sent", policy.call));
-            }
-            let (attempt, can_repeat) = {
-                let (mut request, can_repeat) = sending.next(self.operation.id)?;
-                if let Some(live) = &live {
-                    attach(&mut request, self.schemes, &live.grant)?;
+            let Try { live, attempt, sent_at } = match self.begin(sending, tries)? {
+                Some(begun) => begun,
+                None => {
+                    if let (Some(gate), None) = (gate, &lease) {
+                        lease = Some(self.gated("waiting for the company", gate.enter(self.operation)).await?);
+                    }
+                    let admitted = self.admit().await?;
+                    if let Some(gate) = gate {
+                        let again = tries > 0 || replays > 0;
+                        self.gated("asking for the company", gate.check(self.operation, again)).await?;
+                    }
+                    let now = self.shared.wire.clock().now();
+                    self.send(sending.next(self.operation.id)?, admitted, tries, self.left(), now)?
                 }
-                tries += 1;
-                let limit = policy.attempt.min(left);
-                (attempt(self.shared, self.operation, request, share, limit, tries), can_repeat)
             };
-            let sent_at = *self.sent_at.get_or_insert_with(|| self.shared.wire.clock().now());
+            tries += 1;
+            let can_repeat = sending.can_repeat();
             let failure = match attempt.await {
                 Ok(Received { status, headers, mut payload }) => {
                     if let (Some(session), Some(live)) = (self.connection.session(), &live) {
@@ -108,6 +113,47 @@ impl<'c> Call<'c> {
             }
             Box::pin(self.back_off(failure, live.as_ref(), tries, can_repeat)).await?;
         }
+    }
+
+    /// The next try, if nothing has to be waited for: that is how it mostly is.
+    fn begin(&mut self, sending: &mut Sending<'_>, tries: u32) -> Result<Option<Try<'c>>, Error> {
+        // What cannot be built is told here, before anything is waited for.
+        let request = sending.next(self.operation.id)?;
+        self.shared.wire.check_target(self.operation, request.url())?;
+        let now = self.shared.wire.clock().now();
+        // A gate is asked in between.
+        let admitted = if self.gate().is_none() { self.admit_at_once(now) } else { None };
+        let Some(admitted) = admitted else {
+            sending.put_back(request);
+            return Ok(None);
+        };
+        // Before the first no time has gone by.
+        let left = if self.sent_at.is_none() { self.shared.wire.policy().call } else { self.left() };
+        self.send(request, admitted, tries, left, now).map(Some)
+    }
+
+    fn send(
+        &mut self,
+        mut request: Request,
+        Admitted { live, share }: Admitted,
+        tries: u32,
+        left: Duration,
+        now: SystemTime,
+    ) -> Result<Try<'c>, Error> {
+        let policy = self.shared.wire.policy();
+        if left.is_zero() || left < self.shortest() {
+            return Err(self.over("what comes before it is sent", policy.call));
+        }
+        if let Some(live) = &live {
+            attach(&mut request, self.schemes, &live.grant)?;
+        }
+        let sent_at = *self.sent_at.get_or_insert(now);
+        let attempt = attempt(self.shared, self.operation, request, share, policy.attempt.min(left), tries);
+        Ok(Try { live, attempt, sent_at })
+    }
+
+    fn gate(&self) -> Option<&'c Arc<dyn Gate>> {
+        self.shared.gate.as_ref().filter(|_| self.operation.in_company)
     }
 
     /// What a failed try tells about the session and the limits. Whether it met a dead session.
@@ -236,7 +282,7 @@ impl<'c> Call<'c> {
         if left.is_zero() {
             return Err(self.over(what, left));
         }
-        // What is there at once needs no timer. Of the two the timer is polled last: `run` looks at the time once more before it sends.
+        // What is there at once needs no timer. Of the two the timer is polled last: `send` looks at the time once more.
         if let Some(value) = (&mut future).now_or_never() {
             return Ok(value);
         }

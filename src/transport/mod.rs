@@ -165,31 +165,37 @@ impl Connection {
         operation: &'static Operation,
         request: Request,
     ) -> impl Future<Output = Result<Response, Error>> + Send {
-        let mut sending = Sending::Given(request);
-        // What an async function is given it has twice.
-        async move { self.send(operation, &mut sending).await }
+        self.send(operation, Sending::Given(request))
     }
 
-    /// As [`exec`](Self::exec), for a request whose body is a stream: it is built anew for each try, unless it can be had only `once`.
+    /// As [`exec`](Self::exec), for a request that is built anew for each try, unless it can be had only `once`: nothing of it has to be kept for
+    /// the next, and its body can be a stream.
     ///
     /// # Errors
     /// As [`exec`](Self::exec), and those of `build`.
-    pub async fn exec_built(
-        &self,
+    pub fn exec_built<'s>(
+        &'s self,
         operation: &'static Operation,
         once: bool,
-        build: &(dyn Fn() -> Result<Request, Error> + Sync),
-    ) -> Result<Response, Error> {
-        self.send(operation, &mut Sending::Built { build, once, built: None }).await
+        build: &'s (dyn Fn() -> Result<Request, Error> + Sync),
+    ) -> impl Future<Output = Result<Response, Error>> + Send + 's {
+        self.send(operation, Sending::Built { build, once, built: None })
     }
 
-    async fn send(&self, operation: &'static Operation, sending: &mut Sending<'_>) -> Result<Response, Error> {
-        let schemes = attach::permit(operation, self.session().map(Session::way))?;
-        let span = tracing::info_span!("call", otel.name = operation.id, api = operation.api);
-        let mut call = Call::new(self, operation, schemes);
-        // Pinned where it stands: it is most of a call, and would else be moved into its span.
-        let call = pin!(call.run(sending));
-        call.instrument(span).await
+    fn send<'s>(
+        &'s self,
+        operation: &'static Operation,
+        mut sending: Sending<'s>,
+    ) -> impl Future<Output = Result<Response, Error>> + Send + 's {
+        // What an async function is given it has twice.
+        async move {
+            let schemes = attach::permit(operation, self.session().map(Session::way))?;
+            let span = tracing::info_span!("call", otel.name = operation.id, api = operation.api);
+            let mut call = Call::new(self, operation, schemes);
+            // Pinned where it stands: it is most of a call, and would else be moved into its span.
+            let call = pin!(call.run(&mut sending));
+            call.instrument(span).await
+        }
     }
 }
 

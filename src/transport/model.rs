@@ -12,7 +12,7 @@ use super::wire::Settings;
 use super::*;
 use crate::session::clock::Wait;
 use crate::session::grant::Grant;
-use crate::table::{Answer, Answers, Body, Limit, Place, Quota, Scheme, Way};
+use crate::table::{Answer, Answers, Body, HeaderName, Limit, Place, Quota, Scheme, Way};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const AT_ONCE: usize = 2;
@@ -49,7 +49,7 @@ static API: Api = Api {
 const AT_A_TIME: Limit =
     Limit { name: "at once", by: &["key"], quota: Quota::AtOnce(AT_ONCE as u32), operations: &[], refused_with: None };
 
-static SCHEMES: &[Scheme] = &[Scheme { name: "session", place: Place::Header("session") }];
+static SCHEME: Scheme = Scheme { name: "session", place: Place::Header(HeaderName::from_static("session")) };
 
 static LIST: Operation = Operation {
     api: "example",
@@ -58,7 +58,7 @@ static LIST: Operation = Operation {
     path: "/rows",
     summary: "",
     source: "",
-    security: &[SCHEMES],
+    security: &[&[&SCHEME]],
     denied: &[],
     replay_safe: true,
     trust: false,
@@ -153,7 +153,7 @@ impl Stage {
 
     /// A call as far as to where it would be sent, and back.
     async fn call(&self) -> Result<(), Error> {
-        let admitted = Call::new(&self.connection, &LIST, SCHEMES).admit(&mut Sending::Spent).await?;
+        let admitted = Call::new(&self.connection, &LIST, &[&SCHEME]).admit().await?;
         let _under_way = UnderWay::begin(self);
         self.hours.lock().unwrap().push(self.connection.clock().monotonic().as_secs() / HOUR.as_secs());
         yield_now().await;
@@ -178,7 +178,7 @@ impl Stage {
             assert!(hours.iter().filter(|other| *other == hour).count() <= AN_HOUR as usize, "too many in an hour");
         }
         let meters = &self.connection.shared.meters;
-        let places: Vec<_> = (0..AT_ONCE).map(|_| meters[1].try_place().expect("a place is lost")).collect();
+        let places: Vec<_> = (0..AT_ONCE).map(|_| meters[0].try_place().expect("a place is lost")).collect();
         drop(places);
         assert!(!self.session.is_wanted(), "a turn is lost");
     }

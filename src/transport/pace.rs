@@ -74,7 +74,10 @@ impl Pacer {
             });
             Some(Meter { limit, tally: tally.clone() })
         });
-        meters.collect()
+        let mut meters: Vec<Meter> = meters.collect();
+        // Whoever finds no place has not been counted yet; and whoever has to wait for what few calls share has taken nothing of what all do.
+        meters.sort_by_key(|meter| (meter.at_once().is_none(), meter.limit.operations.is_empty()));
+        meters
     }
 }
 
@@ -234,6 +237,11 @@ impl Gauge {
             Self::Places(_) => true,
             Self::Window(counter) => lock(&counter.window).spend(now),
         }
+    }
+
+    /// The same for somebody who stands in no line; `false` too if somebody stands in one.
+    pub(crate) fn spend_in_order(&self, now: SystemTime) -> bool {
+        !self.has_a_line() && self.spend(now)
     }
 
     /// Takes back a call that was counted and not sent.

@@ -22,33 +22,11 @@ pub(super) enum Sending<'s> {
 }
 
 impl Sending<'_> {
-    /// Where the next try goes. What cannot be built is told here, before anything is waited for.
-    pub(super) fn target(&mut self, operation: &str) -> Result<&Url, Error> {
+    /// The request of the next try.
+    pub(super) fn next(&mut self, operation: &str) -> Result<Request, Error> {
         match self {
-            Self::Given(request) | Self::Again(Kept::Whole(request)) => Ok(request.url()),
-            Self::Again(Kept::Parts { url, .. }) => Ok(url),
-            Self::Built { build, built, .. } => Ok(match built {
-                Some(request) => request.url(),
-                None => built.insert(build()?).url(),
-            }),
-            Self::Spent => Err(spent(operation)),
-        }
-    }
-
-    /// Makes it small for a wait: of thousands who wait in line, each has its request all that time.
-    pub(super) fn rest(&mut self) {
-        if let Self::Given(request) = self
-            && let Some(parts) = Kept::parts(request)
-        {
-            *self = Self::Again(parts);
-        }
-    }
-
-    /// The request of the next try, and whether there can be one after it.
-    pub(super) fn next(&mut self, operation: &str) -> Result<(Request, bool), Error> {
-        match self {
-            Self::Built { build, once, built } => return Ok((built.take().map_or_else(build, Ok)?, !*once)),
-            Self::Again(kept) => return Ok((kept.request(operation)?, true)),
+            Self::Built { build, built, .. } => return built.take().map_or_else(build, Ok),
+            Self::Again(kept) => return kept.request(operation),
             Self::Given(_) | Self::Spent => {}
         }
         match std::mem::replace(self, Self::Spent) {
@@ -56,9 +34,31 @@ impl Sending<'_> {
                 if let Some(kept) = Kept::of(&request) {
                     *self = Self::Again(kept);
                 }
-                Ok((request, matches!(self, Self::Again(_))))
+                Ok(request)
             }
             _ => Err(spent(operation)),
+        }
+    }
+
+    /// Whether there can be another try after the one whose request was taken.
+    pub(super) fn can_repeat(&self) -> bool {
+        match self {
+            Self::Again(_) => true,
+            Self::Built { once, .. } => !once,
+            Self::Given(_) | Self::Spent => false,
+        }
+    }
+
+    /// Takes a request back that was not tried: it has to wait. Of thousands who wait in line, each has its request all that time, so what is
+    /// kept of it is small where that can be.
+    pub(super) fn put_back(&mut self, request: Request) {
+        match self {
+            Self::Again(_) => {}
+            Self::Built { once, built, .. } => match Kept::parts(&request) {
+                Some(parts) if !*once => *self = Self::Again(parts),
+                _ => *built = Some(request),
+            },
+            Self::Given(_) | Self::Spent => *self = Self::Given(request),
         }
     }
 }
@@ -154,27 +154,31 @@ mod tests {
         for body in [None, Some("text")] {
             let (given, mut sending) = (with(body.map(Into::into)), Sending::Given(with(body.map(Into::into))));
             for _ in 0..3 {
-                let (request, can_repeat) = sending.next("example").unwrap();
-                assert!(can_repeat);
+                let request = sending.next("example").unwrap();
+                assert!(sending.can_repeat());
                 assert_same(&request, &given);
             }
         }
     }
 
     #[test]
-    fn after_a_rest_the_same_is_sent() {
+    fn what_is_put_back_is_sent_later() {
         for body in [None, Some("text")] {
-            let (given, mut sending) = (with(body.map(Into::into)), Sending::Given(with(body.map(Into::into))));
-            sending.rest();
-            assert_eq!(
-                matches!(sending, Sending::Again(_)),
-                body.is_none(),
-                "there is nothing to gain where there is a body"
-            );
-            assert_eq!(sending.target("example").unwrap(), given.url());
-            let (request, can_repeat) = sending.next("example").unwrap();
-            assert!(can_repeat);
-            assert_same(&request, &given);
+            let given = with(body.map(Into::into));
+            let build = || Ok(with(body.map(Into::into)));
+            for mut sending in
+                [Sending::Given(with(body.map(Into::into))), Sending::Built { build: &build, once: false, built: None }]
+            {
+                for _ in 0..3 {
+                    let request = sending.next("example").unwrap();
+                    sending.put_back(request);
+                }
+                let is_small = matches!(sending, Sending::Again(Kept::Parts { .. }));
+                assert_eq!(is_small, body.is_none(), "there is nothing to gain where there is a body");
+                let request = sending.next("example").unwrap();
+                assert!(sending.can_repeat());
+                assert_same(&request, &given);
+            }
         }
     }
 
@@ -183,16 +187,16 @@ mod tests {
         let builds = std::sync::atomic::AtomicU32::new(0);
         let build = || {
             builds.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            Ok(with(None))
+            Ok(with(Some("text".into())))
         };
         let mut built = 0;
         for once in [false, true] {
             let mut sending = Sending::Built { build: &build, once, built: None };
             for _ in 0..3 {
-                let target = sending.target("example").unwrap().clone();
-                sending.rest();
-                let (request, can_repeat) = sending.next("example").unwrap();
-                assert_eq!((request.url(), can_repeat), (&target, !once));
+                let request = sending.next("example").unwrap();
+                sending.put_back(request);
+                sending.next("example").unwrap();
+                assert_eq!(sending.can_repeat(), !once);
                 built += 1;
                 assert_eq!(builds.load(std::sync::atomic::Ordering::Relaxed), built);
             }
@@ -203,7 +207,10 @@ mod tests {
     fn a_stream_is_sent_once() {
         let stream = futures_util::stream::iter([Ok::<_, std::io::Error>("text")]);
         let mut sending = Sending::Given(with(Some(reqwest::Body::wrap_stream(stream))));
-        assert!(!sending.next("example").unwrap().1);
+        let request = sending.next("example").unwrap();
+        assert!(!sending.can_repeat());
+        sending.put_back(request);
+        sending.next("example").expect("it was put back");
         let error = sending.next("example").unwrap_err();
         assert!(error.to_string().contains("cannot be sent twice"), "{error}");
     }

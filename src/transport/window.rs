@@ -73,16 +73,16 @@ impl Window {
     /// Forgets what no longer counts, and tells the time in milliseconds since 1970.
     fn roll(&mut self, now: SystemTime) -> u64 {
         let now = millis(now);
-        if self.clock {
+        if !self.clock {
+            self.calls.retain(|call| *call + self.per > now && *call <= now + self.per);
+            self.count = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
+        } else if now < self.start || now - self.start >= self.per {
             let start = now - now % self.per;
             // A clock that goes back a little finds the window that it was in already counted. One that had been far ahead must not leave
             // a window behind that never ends.
             if start > self.start || start + self.per < self.start {
                 (self.start, self.count) = (start, 0);
             }
-        } else {
-            self.calls.retain(|call| *call + self.per > now && *call <= now + self.per);
-            self.count = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         }
         self.closed = self.closed.min(now + self.per);
         now

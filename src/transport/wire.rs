@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use super::budget::{RetryBudget, SharedBudget};
 use super::observe::Observer;
@@ -60,6 +60,8 @@ impl Default for Settings {
 /// A vendor's address.
 pub struct Wire {
     base: String,
+    /// The scheme, the host, and the port unless it is the scheme's own: what the text of each request's URL begins with.
+    origin: String,
     url: Url,
     http: reqwest::Client,
     settings: Settings,
@@ -95,7 +97,8 @@ impl Wire {
 
     fn of(url: Url, http: reqwest::Client, settings: Settings, pacer: Arc<Pacer>) -> Self {
         let sessions = Arc::new(settings.policy.of_sessions());
-        Self { base: base(&url).to_owned(), url, http, settings, sessions, pacer, budget_away: budget_away() }
+        let (base, origin) = (base(&url).to_owned(), url[..Position::AfterPort].to_owned());
+        Self { base, origin, url, http, settings, sessions, pacer, budget_away: budget_away() }
     }
 
     /// Over a client that is there already: to make one takes longer than all that a model looks at.
@@ -173,10 +176,14 @@ impl Wire {
                 return Err(Error::config(format!("{}: the parameter {name} is empty", operation.id)));
             }
         }
-        let same = target.scheme() == self.url.scheme()
-            && target.host_str() == self.url.host_str()
-            && target.port_or_known_default() == self.url.port_or_known_default();
-        if same { Ok(()) } else { Err(Error::config("the request is for another host than this connection's")) }
+        self.check_host(target)
+    }
+
+    fn check_host(&self, target: &Url) -> Result<(), Error> {
+        match target.as_str().strip_prefix(&*self.origin) {
+            Some(rest) if rest.starts_with('/') => Ok(()),
+            _ => Err(Error::config("the request is for another host than this connection's")),
+        }
     }
 }
 
@@ -271,6 +278,32 @@ mod tests {
         ] {
             let error = check_address(bad).unwrap_err().to_string();
             assert!(error.contains(word) && !error.contains("CANARY"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_request_goes_to_the_host_of_its_connection_and_to_no_other() {
+        let check = |base: &str, target: &str| {
+            let wire = Wire::new(base, Settings::default()).unwrap();
+            wire.check_host(&target.parse().unwrap()).map_err(|error| error.to_string())
+        };
+        for good in ["https://vendor.example/v3/things/1", "https://VENDOR.example:443/things/1?a=b"] {
+            assert_eq!(check("https://vendor.example/v3", good), Ok(()), "{good}");
+        }
+        for local in ["http://127.0.0.1:8080", "http://[::1]:8080"] {
+            assert_eq!(check(local, &format!("{local}/things/1")), Ok(()));
+        }
+        for (base, bad) in [
+            ("https://vendor.example", "https://vendor.example.evil.example/things/1"),
+            ("https://vendor.example", "https://vendor.example:8443/things/1"),
+            ("https://vendor.example", "http://vendor.example/things/1"),
+            ("https://vendor.example", "https://vendor.example@evil.example/things/1"),
+            ("https://vendor.example", "https://user:word@vendor.example/things/1"),
+            ("http://127.0.0.1:80", "http://127.0.0.1:8080/things/1"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:80/things/1"),
+        ] {
+            let error = check(base, bad).unwrap_err();
+            assert!(error.contains("another host"), "{bad}: {error}");
         }
     }
 

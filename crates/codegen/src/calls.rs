@@ -71,10 +71,20 @@ pub(crate) fn module<'f>(items: &'f mut [Item], name: &str) -> Option<&'f mut Ve
     })
 }
 
+/// What is awaited, which is there already: the runtime has read all of it.
+fn awaited(expr: Expr) -> Expr {
+    match expr {
+        Expr::Await(expr) => *expr.base,
+        expr => expr,
+    }
+}
+
 struct Call {
     docs: Vec<syn::Attribute>,
     /// What builds the request, up to and including `let mut request`; without what is in `apart`.
     build: Vec<Stmt>,
+    /// Whether `build` leaves the parameters where they are, so that the request can be built once more.
+    is_shared: bool,
     apart: Apart,
     /// What the client and the request are called in it.
     client: syn::Ident,
@@ -101,42 +111,54 @@ impl Call {
         let syn::ReturnType::Type(_, output) = &send.sig.output else { return None };
         let (mut build, mut apart) = (statements[..=built].to_vec(), Apart::default());
         apart.visit_stmt_mut(build.last_mut()?);
+        // A file's contents are built anew by another method.
+        let shared = build.iter().map(as_shared).collect::<Option<Vec<_>>>().filter(|_| apart.file.is_none());
         Some(Self {
             docs: send.attrs.clone(),
-            build,
+            is_shared: shared.is_some(),
+            build: shared.unwrap_or(build),
             apart,
             client,
             request,
             response,
             operation,
             answer: first_argument(output).and_then(first_argument)?.clone(),
-            read: within((*status.arms.first()?.body).clone()),
+            read: awaited(within((*status.arms.first()?.body).clone())),
         })
     }
 
     fn write(&self) -> Vec<ImplItem> {
-        let Self { docs, build, apart, client, request, response, operation, answer, read } = self;
+        let Self { docs, build, is_shared, apart, client, request, response, operation, answer, read } = self;
         let Apart { file, query } = apart;
-        let (contents, given) = match file {
-            Some(file) => (quote!(, ::ledgerkey::client::Contents), quote!(, #file)),
-            None => Default::default(),
+        let (built, given) = match file {
+            Some(file) => (
+                quote!((::ledgerkey::client::reqwest::Request, ::ledgerkey::client::Contents)),
+                quote!((#request, #file)),
+            ),
+            None => (quote!(::ledgerkey::client::reqwest::Request), quote!(#request)),
         };
+        let this = if *is_shared { quote!(&self) } else { quote!(self) };
         let built = syn::parse_quote! {
             // No parameter is called so.
-            fn __request(self) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request #contents), Error> {
+            fn __request(#this) -> Result<#built, Error> {
                 #(#build)*
                 #(::ledgerkey::client::add_query(&mut #request, #query)?;)*
-                Ok((#client, #request #given))
+                Ok(#given)
             }
         };
+        let operation = quote!(&super::operations::#operation);
         let exec = match file {
             Some(_) => quote! {
-                let (client, request, contents) = self.__request()?;
-                let #response = client.inner.exec_with(&super::operations::#operation, request, &contents).await?;
+                let client = self.#client;
+                let (request, contents) = self.__request()?;
+                let #response = client.inner.exec_with(#operation, request, &contents).await?;
+            },
+            None if *is_shared => quote! {
+                let #response = self.#client.inner.exec_built(#operation, false, &|| self.__request()).await?;
             },
             None => quote! {
-                let (client, request) = self.__request()?;
-                let #response = client.inner.exec(&super::operations::#operation, request).await?;
+                let client = self.#client;
+                let #response = client.inner.exec(#operation, self.__request()?).await?;
             },
         };
         let send = syn::parse_quote! {
@@ -150,10 +172,11 @@ impl Call {
     }
 
     fn streams(&self) -> Vec<ImplItem> {
-        let (operation, answer) = (&self.operation, &self.answer);
+        let (client, operation, answer) = (&self.client, &self.operation, &self.answer);
         let list: TokenStream = quote! {
+            let client = self.#client;
             match self.__request() {
-                Ok((client, request)) => client.inner.list(&super::operations::#operation, request),
+                Ok(request) => client.inner.list(&super::operations::#operation, request),
                 Err(error) => ::ledgerkey::client::Pages::failed(&super::operations::#operation, error),
             }
         };
@@ -208,6 +231,20 @@ fn local(statement: &Stmt) -> Option<(&syn::Ident, &Expr)> {
         Stmt::Local(syn::Local { pat: syn::Pat::Ident(name), init: Some(init), .. }) => Some((&name.ident, &init.expr)),
         _ => None,
     }
+}
+
+/// The same for `self` behind a reference; `None` where that is not enough, as for a body, which is made of its builder.
+fn as_shared(statement: &Stmt) -> Option<Stmt> {
+    let mut statement = statement.clone();
+    let Stmt::Local(syn::Local { init: Some(init), .. }) = &mut statement else { return Some(statement) };
+    let Expr::Try(tried) = &mut *init.expr else { return Some(statement) };
+    let Expr::MethodCall(call) = &mut *tried.expr else { return Some(statement) };
+    if call.method != "map_err" {
+        return Some(statement);
+    }
+    let Expr::Path(parameter) = &*call.receiver else { return None };
+    call.receiver = syn::parse_quote!(#parameter.as_ref());
+    Some(statement)
 }
 
 /// `....build()?`

@@ -1,6 +1,6 @@
-//! Writes the tables that the session and the transport read: one static for the API, one for each operation.
+//! Writes the tables that the session and the transport read: one static for the API, one for each operation and each security scheme.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use heck::{ToPascalCase, ToShoutySnakeCase};
@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::markdown::escaped;
 use crate::model::{
-    Allows, Answer, BodyKind, Limit, Model, Operation, Paging, PagingStyle, ParamPlace, Replay, Rule, SchemePlace, Way,
-    Window,
+    Allows, Answer, BodyKind, Limit, Model, Operation, Paging, PagingStyle, ParamPlace, Replay, Rule, Scheme,
+    SchemePlace, Way, Window,
 };
 use crate::prepare::denied_ways;
 
@@ -31,6 +31,7 @@ pub(crate) fn tables(spec: &Value, model: &Model, answers: &BTreeMap<String, syn
         quote!(table::Company { switch: #switch, current: &[#(#current),*] })
     }));
     let answers = answers_table(model);
+    let schemes = schemes(model);
     quote! {
         /// What the spec says of this API.
         pub static API: ::ledgerkey::table::Api = {
@@ -46,6 +47,8 @@ pub(crate) fn tables(spec: &Value, model: &Model, answers: &BTreeMap<String, syn
             }
         };
 
+        #schemes
+
         /// What the spec says of each operation.
         pub mod operations {
             use ::ledgerkey::table;
@@ -55,8 +58,8 @@ pub(crate) fn tables(spec: &Value, model: &Model, answers: &BTreeMap<String, syn
 }
 
 /// `listVendors` stands as `LIST_VENDORS`.
-pub(crate) fn static_name(operation_id: &str) -> Ident {
-    format_ident!("{}", operation_id.to_shouty_snake_case())
+pub(crate) fn static_name(id: &str) -> Ident {
+    format_ident!("{}", id.to_shouty_snake_case())
 }
 
 fn operation_static(
@@ -71,8 +74,8 @@ fn operation_static(
     let api = &model.name;
     let method = operation.method.as_str();
     let security = operation.security.iter().map(|set| {
-        let schemes = set.iter().map(|name| scheme(name, model));
-        quote!(&[#(#schemes),*])
+        let names = set.iter().map(|name| static_name(name));
+        quote!(&[#(&super::schemes::#names),*])
     });
     let denied = denied_ways(operation, model);
     // Signing in or out a second time does no harm: a session more, that idles out, or one that is gone already.
@@ -173,18 +176,34 @@ pub(crate) fn named_answer(spec: &Value, operation: &Operation) -> TokenStream {
     }
 }
 
-fn scheme(name: &str, model: &Model) -> TokenStream {
-    let place = model.schemes.iter().find(|scheme| scheme.name == name).map(|scheme| &scheme.place);
-    let place = match place {
-        Some(SchemePlace::Header(header)) => {
-            // The runtime looks headers up by their lower-case names.
-            let header = header.to_ascii_lowercase();
-            quote!(Header(#header))
+/// The module `schemes`, of those that an operation needs.
+fn schemes(model: &Model) -> Option<TokenStream> {
+    let needed: BTreeSet<&str> =
+        model.operations.iter().flat_map(|operation| operation.security.iter().flatten()).map(String::as_str).collect();
+    let schemes = model.schemes.iter().filter(|scheme| needed.contains(&*scheme.name)).map(|Scheme { name, place }| {
+        let ident = static_name(name);
+        let place = match place {
+            SchemePlace::Header(header) => {
+                // In capitals it would be none that can be made at compile time.
+                let header = header.to_ascii_lowercase();
+                quote!(Header(table::HeaderName::from_static(#header)))
+            }
+            SchemePlace::Form(field) => quote!(Form(#field)),
+            SchemePlace::Bearer => quote!(Bearer),
+        };
+        quote! {
+            pub(super) static #ident: table::Scheme = table::Scheme { name: #name, place: table::Place::#place };
         }
-        Some(SchemePlace::Form(field)) => quote!(Form(#field)),
-        Some(SchemePlace::Bearer) | None => quote!(Bearer),
-    };
-    quote!(table::Scheme { name: #name, place: table::Place::#place })
+    });
+    (!needed.is_empty()).then(|| {
+        quote! {
+            /// What calls present, and where.
+            mod schemes {
+                use ::ledgerkey::table;
+                #(#schemes)*
+            }
+        }
+    })
 }
 
 fn way(way: &Way) -> TokenStream {

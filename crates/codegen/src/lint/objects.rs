@@ -97,7 +97,7 @@ static COMPONENTS: Object = plain(
         ("examples", Named(&EXAMPLE)),
         ("requestBodies", Named(&REQUEST_BODY)),
         ("headers", Named(&HEADER)),
-        ("securitySchemes", Map(&SECURITY_SCHEME)),
+        ("securitySchemes", Named(&SECURITY_SCHEME)),
         ("links", NO_LINKS),
         ("callbacks", NO_CALLBACKS),
     ],

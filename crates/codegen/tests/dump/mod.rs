@@ -17,6 +17,15 @@ pub(crate) fn dump(code: &str) -> String {
             out.push_str(&prettyplease::unparse(&file));
         }
     }
+    out.push_str("\n# Schemes\n");
+    for item in items(module(&file.items, "schemes")) {
+        if let Item::Static(scheme) = item
+            && let Expr::Struct(row) = &*scheme.expr
+        {
+            let values: Vec<String> = row.fields.iter().map(|field| short(&field.expr)).collect();
+            writeln!(out, "{}: {}", scheme.ident, values.join(" as ")).unwrap();
+        }
+    }
     out.push_str("\n# Operations\n");
     for item in items(module(&file.items, "operations")) {
         if let Item::Static(operation) = item
@@ -41,7 +50,7 @@ pub(crate) fn dump(code: &str) -> String {
     out
 }
 
-/// `listThings: GET /things; answer Json(ThingPage); security [session@sessionid + app@appkey]; replay_safe; ..`: what is not said is not
+/// `listThings: GET /things; answer Json(ThingPage); security [[SESSION,APP]]; replay_safe; ..`: what is not said is not
 /// there.
 fn operation(row: &syn::ExprStruct) -> String {
     let mut values: BTreeMap<String, String> =
@@ -133,6 +142,7 @@ fn short(tokens: &impl ToTokens) -> String {
         "::ledgerkey::client::",
         "::ledgerkey::",
         "super::types::",
+        "super::schemes::",
         "super::",
         "types::",
         "table::",

@@ -1849,9 +1849,7 @@ pub mod builder {
             self.body = self.body.map(f);
             self
         }
-        fn __request(
-            self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        fn __request(self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client, body } = self;
             let body = body
                 .and_then(|v| types::Login::try_from(v).map_err(|e| e.to_string()))
@@ -1869,13 +1867,16 @@ pub mod builder {
                 )
                 .json(&body)
                 .build()?;
-            Ok((client, request))
+            Ok(request)
         }
         ///Sends a `POST` request to `/login`
         pub async fn send(self) -> Result<ResponseValue<types::Session>, Error> {
-            let (client, request) = self.__request()?;
-            let response = client.inner.exec(&super::operations::LOGIN, request).await?;
-            ResponseValue::from_response(response).await
+            let client = self.client;
+            let response = client
+                .inner
+                .exec(&super::operations::LOGIN, self.__request()?)
+                .await?;
+            ResponseValue::from_response(response)
         }
     }
     /**Builder for [`Client::logout`]
@@ -1889,19 +1890,20 @@ pub mod builder {
         pub fn new(client: &'a super::Client) -> Self {
             Self { client: client }
         }
-        fn __request(
-            self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client } = self;
             let url = format!("{}/logout", client.baseurl,);
             #[allow(unused_mut)]
             let mut request = client.client.post(url).build()?;
-            Ok((client, request))
+            Ok(request)
         }
         ///Sends a `POST` request to `/logout`
         pub async fn send(self) -> Result<ResponseValue<()>, Error> {
-            let (client, request) = self.__request()?;
-            let response = client.inner.exec(&super::operations::LOGOUT, request).await?;
+            let response = self
+                .client
+                .inner
+                .exec_built(&super::operations::LOGOUT, false, &|| self.__request())
+                .await?;
             Ok(ResponseValue::empty(response))
         }
     }
@@ -1916,9 +1918,7 @@ pub mod builder {
         pub fn new(client: &'a super::Client) -> Self {
             Self { client: client }
         }
-        fn __request(
-            self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client } = self;
             let url = format!("{}/user", client.baseurl,);
             #[allow(unused_mut)]
@@ -1932,16 +1932,16 @@ pub mod builder {
                     ),
                 )
                 .build()?;
-            Ok((client, request))
+            Ok(request)
         }
         ///Sends a `GET` request to `/user`
         pub async fn send(self) -> Result<ResponseValue<types::User>, Error> {
-            let (client, request) = self.__request()?;
-            let response = client
+            let response = self
+                .client
                 .inner
-                .exec(&super::operations::GET_USER, request)
+                .exec_built(&super::operations::GET_USER, false, &|| self.__request())
                 .await?;
-            ResponseValue::from_response(response).await
+            ResponseValue::from_response(response)
         }
     }
     /**Builder for [`Client::pick_company`]
@@ -1971,24 +1971,26 @@ pub mod builder {
                 });
             self
         }
-        fn __request(
-            self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client, company } = self;
-            let company = company.map_err(Error::InvalidRequest)?;
+            let company = company.as_ref().map_err(Error::InvalidRequest)?;
             let url = format!(
                 "{}/company/{}", client.baseurl, encode_path(& company.to_string()),
             );
             #[allow(unused_mut)]
             let mut request = client.client.put(url).build()?;
-            Ok((client, request))
+            Ok(request)
         }
         ///Sends a `PUT` request to `/company/{company}`
         pub async fn send(self) -> Result<ResponseValue<()>, Error> {
-            let (client, request) = self.__request()?;
-            let response = client
+            let response = self
+                .client
                 .inner
-                .exec(&super::operations::PICK_COMPANY, request)
+                .exec_built(
+                    &super::operations::PICK_COMPANY,
+                    false,
+                    &|| self.__request(),
+                )
                 .await?;
             Ok(ResponseValue::empty(response))
         }
@@ -2107,9 +2109,7 @@ pub mod builder {
                 });
             self
         }
-        fn __request(
-            self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self {
                 client,
                 max,
@@ -2120,13 +2120,13 @@ pub mod builder {
                 x_request_id,
                 api_version,
             } = self;
-            let max = max.map_err(Error::InvalidRequest)?;
-            let page = page.map_err(Error::InvalidRequest)?;
-            let request = request.map_err(Error::InvalidRequest)?;
-            let since = since.map_err(Error::InvalidRequest)?;
-            let sort = sort.map_err(Error::InvalidRequest)?;
-            let x_request_id = x_request_id.map_err(Error::InvalidRequest)?;
-            let api_version = api_version.map_err(Error::InvalidRequest)?;
+            let max = max.as_ref().map_err(Error::InvalidRequest)?;
+            let page = page.as_ref().map_err(Error::InvalidRequest)?;
+            let request = request.as_ref().map_err(Error::InvalidRequest)?;
+            let since = since.as_ref().map_err(Error::InvalidRequest)?;
+            let sort = sort.as_ref().map_err(Error::InvalidRequest)?;
+            let x_request_id = x_request_id.as_ref().map_err(Error::InvalidRequest)?;
+            let api_version = api_version.as_ref().map_err(Error::InvalidRequest)?;
             let url = format!("{}/things", client.baseurl,);
             let mut header_map = ::ledgerkey::client::reqwest::header::HeaderMap::with_capacity(
                 3usize,
@@ -2152,21 +2152,22 @@ pub mod builder {
             ::ledgerkey::client::add_query(&mut _request, "request", &request)?;
             ::ledgerkey::client::add_query(&mut _request, "since", &since)?;
             ::ledgerkey::client::add_query(&mut _request, "sort", &sort)?;
-            Ok((client, _request))
+            Ok(_request)
         }
         ///Sends a `GET` request to `/things`
         pub async fn send(self) -> Result<ResponseValue<types::ThingPage>, Error> {
-            let (client, request) = self.__request()?;
-            let response = client
+            let response = self
+                .client
                 .inner
-                .exec(&super::operations::LIST_THINGS, request)
+                .exec_built(&super::operations::LIST_THINGS, false, &|| self.__request())
                 .await?;
-            ResponseValue::from_response(response).await
+            ResponseValue::from_response(response)
         }
         /// The pages of this list, from the one that was asked for or the first; see [`Pages`](::ledgerkey::client::Pages).
         pub fn pages(self) -> ::ledgerkey::client::Pages<types::ThingPage> {
+            let client = self.client;
             match self.__request() {
-                Ok((client, request)) => {
+                Ok(request) => {
                     client.inner.list(&super::operations::LIST_THINGS, request)
                 }
                 Err(error) => {
@@ -2215,9 +2216,7 @@ pub mod builder {
             self.body = self.body.map(f);
             self
         }
-        fn __request(
-            self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        fn __request(self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client, body } = self;
             let body = body
                 .and_then(|v| types::Thing::try_from(v).map_err(|e| e.to_string()))
@@ -2235,16 +2234,16 @@ pub mod builder {
                 )
                 .json(&body)
                 .build()?;
-            Ok((client, request))
+            Ok(request)
         }
         ///Sends a `POST` request to `/things`
         pub async fn send(self) -> Result<ResponseValue<types::Thing>, Error> {
-            let (client, request) = self.__request()?;
+            let client = self.client;
             let response = client
                 .inner
-                .exec(&super::operations::ADD_THING, request)
+                .exec(&super::operations::ADD_THING, self.__request()?)
                 .await?;
-            ResponseValue::from_response(response).await
+            ResponseValue::from_response(response)
         }
     }
     /**Builder for [`Client::download_thing`]
@@ -2271,24 +2270,26 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for id failed".to_string());
             self
         }
-        fn __request(
-            self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client, id } = self;
-            let id = id.map_err(Error::InvalidRequest)?;
+            let id = id.as_ref().map_err(Error::InvalidRequest)?;
             let url = format!(
                 "{}/things/{}/file", client.baseurl, encode_path(& id.to_string()),
             );
             #[allow(unused_mut)]
             let mut request = client.client.get(url).build()?;
-            Ok((client, request))
+            Ok(request)
         }
         ///Sends a `GET` request to `/things/{id}/file`
         pub async fn send(self) -> Result<ResponseValue<ByteStream>, Error> {
-            let (client, request) = self.__request()?;
-            let response = client
+            let response = self
+                .client
                 .inner
-                .exec(&super::operations::DOWNLOAD_THING, request)
+                .exec_built(
+                    &super::operations::DOWNLOAD_THING,
+                    false,
+                    &|| self.__request(),
+                )
                 .await?;
             Ok(ResponseValue::stream(response))
         }
@@ -2333,11 +2334,7 @@ pub mod builder {
         fn __request(
             self,
         ) -> Result<
-            (
-                &'a super::Client,
-                ::ledgerkey::client::reqwest::Request,
-                ::ledgerkey::client::Contents,
-            ),
+            (::ledgerkey::client::reqwest::Request, ::ledgerkey::client::Contents),
             Error,
         > {
             let Self { client, id, body } = self;
@@ -2357,11 +2354,12 @@ pub mod builder {
                     ),
                 )
                 .build()?;
-            Ok((client, request, body))
+            Ok((request, body))
         }
         ///Sends a `PUT` request to `/things/{id}/file`
         pub async fn send(self) -> Result<ResponseValue<()>, Error> {
-            let (client, request, contents) = self.__request()?;
+            let client = self.client;
+            let (request, contents) = self.__request()?;
             let response = client
                 .inner
                 .exec_with(&super::operations::SEND_THING, request, &contents)
@@ -2406,12 +2404,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for per_page failed".to_string());
             self
         }
-        fn __request(
-            self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client, page, per_page } = self;
-            let page = page.map_err(Error::InvalidRequest)?;
-            let per_page = per_page.map_err(Error::InvalidRequest)?;
+            let page = page.as_ref().map_err(Error::InvalidRequest)?;
+            let per_page = per_page.as_ref().map_err(Error::InvalidRequest)?;
             let url = format!("{}/types", client.baseurl,);
             #[allow(unused_mut)]
             let mut request = client
@@ -2426,24 +2422,26 @@ pub mod builder {
                 .build()?;
             ::ledgerkey::client::add_query(&mut request, "page", &page)?;
             ::ledgerkey::client::add_query(&mut request, "perPage", &per_page)?;
-            Ok((client, request))
+            Ok(request)
         }
         ///Sends a `GET` request to `/types`
         pub async fn send(
             self,
         ) -> Result<ResponseValue<::std::vec::Vec<types::TypeResponseItem>>, Error> {
-            let (client, request) = self.__request()?;
-            let response = client.inner.exec(&super::operations::TYPE, request).await?;
-            ResponseValue::from_response(response).await
+            let response = self
+                .client
+                .inner
+                .exec_built(&super::operations::TYPE, false, &|| self.__request())
+                .await?;
+            ResponseValue::from_response(response)
         }
         /// The pages of this list, from the one that was asked for or the first; see [`Pages`](::ledgerkey::client::Pages).
         pub fn pages(
             self,
         ) -> ::ledgerkey::client::Pages<::std::vec::Vec<types::TypeResponseItem>> {
+            let client = self.client;
             match self.__request() {
-                Ok((client, request)) => {
-                    client.inner.list(&super::operations::TYPE, request)
-                }
+                Ok(request) => client.inner.list(&super::operations::TYPE, request),
                 Err(error) => {
                     ::ledgerkey::client::Pages::failed(&super::operations::TYPE, error)
                 }
@@ -2489,9 +2487,7 @@ pub mod builder {
             self.body = self.body.map(f);
             self
         }
-        fn __request(
-            self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        fn __request(self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client, body } = self;
             let body = body
                 .and_then(|v| types::Query::try_from(v).map_err(|e| e.to_string()))
@@ -2509,23 +2505,24 @@ pub mod builder {
                 )
                 .form_urlencoded(&body)?
                 .build()?;
-            Ok((client, request))
+            Ok(request)
         }
         ///Sends a `POST` request to `/old-things`
         pub async fn send(
             self,
         ) -> Result<ResponseValue<::std::vec::Vec<types::Thing>>, Error> {
-            let (client, request) = self.__request()?;
+            let client = self.client;
             let response = client
                 .inner
-                .exec(&super::operations::LIST_OLD_THINGS, request)
+                .exec(&super::operations::LIST_OLD_THINGS, self.__request()?)
                 .await?;
-            ResponseValue::from_response(response).await
+            ResponseValue::from_response(response)
         }
         /// The pages of this list, from the one that was asked for or the first; see [`Pages`](::ledgerkey::client::Pages).
         pub fn pages(self) -> ::ledgerkey::client::Pages<::std::vec::Vec<types::Thing>> {
+            let client = self.client;
             match self.__request() {
-                Ok((client, request)) => {
+                Ok(request) => {
                     client.inner.list(&super::operations::LIST_OLD_THINGS, request)
                 }
                 Err(error) => {
@@ -2584,12 +2581,10 @@ pub mod builder {
                 });
             self
         }
-        fn __request(
-            self,
-        ) -> Result<(&'a super::Client, ::ledgerkey::client::reqwest::Request), Error> {
+        fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client, filters, sort } = self;
-            let filters = filters.map_err(Error::InvalidRequest)?;
-            let sort = sort.map_err(Error::InvalidRequest)?;
+            let filters = filters.as_ref().map_err(Error::InvalidRequest)?;
+            let sort = sort.as_ref().map_err(Error::InvalidRequest)?;
             let url = format!("{}/found-things", client.baseurl,);
             #[allow(unused_mut)]
             let mut request = client
@@ -2604,16 +2599,16 @@ pub mod builder {
                 .build()?;
             ::ledgerkey::client::add_query(&mut request, "filters", &filters)?;
             ::ledgerkey::client::add_query(&mut request, "sort", &sort)?;
-            Ok((client, request))
+            Ok(request)
         }
         ///Sends a `GET` request to `/found-things`
         pub async fn send(self) -> Result<ResponseValue<types::ThingPage>, Error> {
-            let (client, request) = self.__request()?;
-            let response = client
+            let response = self
+                .client
                 .inner
-                .exec(&super::operations::FIND_THINGS, request)
+                .exec_built(&super::operations::FIND_THINGS, false, &|| self.__request())
                 .await?;
-            ResponseValue::from_response(response).await
+            ResponseValue::from_response(response)
         }
         /// Adds a filter: the list has the rows for which all of them hold. One that the vendor does not take is told by `send`.
         pub fn filter(
@@ -2801,6 +2796,26 @@ pub static API: ::ledgerkey::table::Api = {
         ],
     }
 };
+/// What calls present, and where.
+mod schemes {
+    use ::ledgerkey::table;
+    pub(super) static SESSION: table::Scheme = table::Scheme {
+        name: "session",
+        place: table::Place::Header(table::HeaderName::from_static("sessionid")),
+    };
+    pub(super) static APP: table::Scheme = table::Scheme {
+        name: "app",
+        place: table::Place::Header(table::HeaderName::from_static("appkey")),
+    };
+    pub(super) static BEARER: table::Scheme = table::Scheme {
+        name: "bearer",
+        place: table::Place::Bearer,
+    };
+    pub(super) static FORM: table::Scheme = table::Scheme {
+        name: "form",
+        place: table::Place::Form("sessionId"),
+    };
+}
 /// What the spec says of each operation.
 pub mod operations {
     use ::ledgerkey::table;
@@ -2832,14 +2847,7 @@ pub mod operations {
         path: "/logout",
         summary: "Sign out",
         source: "everything.example/docs/login",
-        security: &[
-            &[
-                table::Scheme {
-                    name: "form",
-                    place: table::Place::Form("sessionId"),
-                },
-            ],
-        ],
+        security: &[&[&super::schemes::FORM]],
         denied: &[],
         replay_safe: true,
         trust: false,
@@ -2860,22 +2868,8 @@ pub mod operations {
         summary: "Who is signed in",
         source: "everything.example/docs/user",
         security: &[
-            &[
-                table::Scheme {
-                    name: "session",
-                    place: table::Place::Header("sessionid"),
-                },
-                table::Scheme {
-                    name: "app",
-                    place: table::Place::Header("appkey"),
-                },
-            ],
-            &[
-                table::Scheme {
-                    name: "bearer",
-                    place: table::Place::Bearer,
-                },
-            ],
+            &[&super::schemes::SESSION, &super::schemes::APP],
+            &[&super::schemes::BEARER],
         ],
         denied: &[],
         replay_safe: true,
@@ -2896,18 +2890,7 @@ pub mod operations {
         path: "/company/{company}",
         summary: "Select a company",
         source: "everything.example/docs/company",
-        security: &[
-            &[
-                table::Scheme {
-                    name: "session",
-                    place: table::Place::Header("sessionid"),
-                },
-                table::Scheme {
-                    name: "app",
-                    place: table::Place::Header("appkey"),
-                },
-            ],
-        ],
+        security: &[&[&super::schemes::SESSION, &super::schemes::APP]],
         denied: &[],
         replay_safe: false,
         trust: false,
@@ -2933,18 +2916,7 @@ pub mod operations {
         path: "/things",
         summary: "List things",
         source: "everything.example/docs/things",
-        security: &[
-            &[
-                table::Scheme {
-                    name: "session",
-                    place: table::Place::Header("sessionid"),
-                },
-                table::Scheme {
-                    name: "app",
-                    place: table::Place::Header("appkey"),
-                },
-            ],
-        ],
+        security: &[&[&super::schemes::SESSION, &super::schemes::APP]],
         denied: &[],
         replay_safe: true,
         trust: false,
@@ -3008,18 +2980,7 @@ pub mod operations {
         path: "/things",
         summary: "Make a thing",
         source: "everything.example/docs/things",
-        security: &[
-            &[
-                table::Scheme {
-                    name: "session",
-                    place: table::Place::Header("sessionid"),
-                },
-                table::Scheme {
-                    name: "app",
-                    place: table::Place::Header("appkey"),
-                },
-            ],
-        ],
+        security: &[&[&super::schemes::SESSION, &super::schemes::APP]],
         denied: &["password"],
         replay_safe: false,
         trust: true,
@@ -3039,18 +3000,7 @@ pub mod operations {
         path: "/things/{id}/file",
         summary: "The file of a thing",
         source: "everything.example/docs/files",
-        security: &[
-            &[
-                table::Scheme {
-                    name: "session",
-                    place: table::Place::Header("sessionid"),
-                },
-                table::Scheme {
-                    name: "app",
-                    place: table::Place::Header("appkey"),
-                },
-            ],
-        ],
+        security: &[&[&super::schemes::SESSION, &super::schemes::APP]],
         denied: &[],
         replay_safe: true,
         trust: false,
@@ -3076,18 +3026,7 @@ pub mod operations {
         path: "/things/{id}/file",
         summary: "Give a thing its file",
         source: "everything.example/docs/files",
-        security: &[
-            &[
-                table::Scheme {
-                    name: "session",
-                    place: table::Place::Header("sessionid"),
-                },
-                table::Scheme {
-                    name: "app",
-                    place: table::Place::Header("appkey"),
-                },
-            ],
-        ],
+        security: &[&[&super::schemes::SESSION, &super::schemes::APP]],
         denied: &["password"],
         replay_safe: false,
         trust: false,
@@ -3115,14 +3054,7 @@ pub mod operations {
         path: "/things/{id}/file",
         summary: "Give a thing its file as bytes",
         source: "everything.example/docs/files",
-        security: &[
-            &[
-                table::Scheme {
-                    name: "bearer",
-                    place: table::Place::Bearer,
-                },
-            ],
-        ],
+        security: &[&[&super::schemes::BEARER]],
         denied: &[],
         replay_safe: true,
         trust: false,
@@ -3148,14 +3080,7 @@ pub mod operations {
         path: "/types",
         summary: "The kinds of things",
         source: "everything.example/docs/kinds",
-        security: &[
-            &[
-                table::Scheme {
-                    name: "bearer",
-                    place: table::Place::Bearer,
-                },
-            ],
-        ],
+        security: &[&[&super::schemes::BEARER]],
         denied: &[],
         replay_safe: true,
         trust: false,
@@ -3194,18 +3119,7 @@ pub mod operations {
         path: "/old-things",
         summary: "List the things of last year",
         source: "everything.example/docs/old",
-        security: &[
-            &[
-                table::Scheme {
-                    name: "form",
-                    place: table::Place::Form("sessionId"),
-                },
-                table::Scheme {
-                    name: "app",
-                    place: table::Place::Header("appkey"),
-                },
-            ],
-        ],
+        security: &[&[&super::schemes::FORM, &super::schemes::APP]],
         denied: &[],
         replay_safe: true,
         trust: false,
@@ -3249,18 +3163,7 @@ pub mod operations {
         path: "/found-things",
         summary: "Find things",
         source: "everything.example/docs/found",
-        security: &[
-            &[
-                table::Scheme {
-                    name: "session",
-                    place: table::Place::Header("sessionid"),
-                },
-                table::Scheme {
-                    name: "app",
-                    place: table::Place::Header("appkey"),
-                },
-            ],
-        ],
+        security: &[&[&super::schemes::SESSION, &super::schemes::APP]],
         denied: &[],
         replay_safe: true,
         trust: false,

@@ -141,6 +141,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("        204: {description: Selected}\n", "", "4XX", "there is no success"),
     // Components.
     row("    Query:\n", "    query: {type: string}\n    Query:\n", "Query:", "make the same name"),
+    row("    bearer: {", "    Session: {type: http, scheme: bearer}\n    bearer: {", "Session:", "make the same name"),
+    row("    bearer: {", "    2legged: {type: http, scheme: bearer}\n    bearer: {", "2legged", "is no name of a component"),
     row("schemas/User\"}", "schemas/Usr\"}", "Usr", "there is no schemas component \"Usr\"; did you mean \"User\"?"),
     row("data: {$ref: \"#/components/schemas/SessionData\"}", "data: {$ref: \"#/components/schemas/SessionData\", nullable: true}", "nullable", "stands beside a `$ref`"),
     row("rows:\n          type: array\n          items: {$ref: \"#/components/schemas/Note\"}", "rows:\n          type: array\n          items: {$ref: \"other.yaml#/Note\"}", "other.yaml", "is not in this file's components"),
