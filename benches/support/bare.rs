@@ -5,9 +5,26 @@ use std::time::Duration;
 use ledgerkey::bezala::api::types::{Account, Token};
 use ledgerkey::bill::api::types::{LoginResponse, VendorList};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use reqwest_middleware::reqwest::{Request, Response};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use serde_json::json;
 
 use super::vendor;
+
+/// A middleware that does nothing.
+struct Nothing;
+
+#[async_trait::async_trait]
+impl Middleware for Nothing {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut http::Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        next.run(request, extensions).await
+    }
+}
 
 /// Calls by bare reqwest, once signed in.
 #[derive(Debug, Clone)]
@@ -84,6 +101,19 @@ impl Bare {
     pub async fn vendors_undecoded_within(&self, limit: Duration) -> bytes::Bytes {
         let request = self.vendors_in_session().timeout(limit);
         request.send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap()
+    }
+
+    /// The same through reqwest-middleware, with one that does nothing.
+    pub async fn vendors_through(&self, http: &ClientWithMiddleware) -> VendorList {
+        let request = http.get(format!("{}/connect/v3/vendors", self.url)).query(&[("max", 20)]);
+        let request = request.header(ACCEPT, "application/json");
+        let request = request.header("sessionId", self.session.clone()).header("devKey", self.dev_key.clone());
+        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    }
+
+    /// reqwest-middleware over the same client, with one that does nothing.
+    pub fn with_middleware(&self) -> ClientWithMiddleware {
+        ClientBuilder::new(self.http.clone()).with(Nothing).build()
     }
 
     /// Bezala's accounts, decoded.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
-use reqwest::Request;
 use tracing::instrument::{Instrument as _, Instrumented};
 use tracing::{Span, field};
 
@@ -58,12 +57,11 @@ pub(super) struct Received {
 /// A try under way. Boxed: it would else be the largest part of every call, those that wait for their turn too.
 pub(super) type Attempt<'s> = Instrumented<Pin<Box<dyn Future<Output = Result<Received, Failure>> + Send + 's>>>;
 
-/// Sends the request once, within the limit, after so many `tries`. It is handed on before anything is waited for: else the call would carry it
-/// about.
+/// Waits for the answer to what was sent, within the limit; so many `tries` have been made before.
 pub(super) fn attempt<'s>(
     shared: &'s Shared,
     operation: &'static Operation,
-    request: Request,
+    sent: impl Future<Output = reqwest::Result<reqwest::Response>> + Send + 's,
     share: Share,
     limit: Duration,
     tries: u32,
@@ -80,7 +78,6 @@ pub(super) fn attempt<'s>(
         http.response.status_code = field::Empty,
         error.r#type = field::Empty,
     );
-    let sent = wire.http().execute(request);
     let exchange: Pin<Box<dyn Future<Output = _> + Send + 's>> =
         Box::pin(exchange(wire, operation, span.clone(), sent, share, limit));
     exchange.instrument(span)

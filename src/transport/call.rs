@@ -134,7 +134,7 @@ impl<'c> Call<'c> {
 
     fn send(
         &mut self,
-        mut request: Request,
+        mut request: Box<Request>,
         Admitted { live, share }: Admitted,
         tries: u32,
         left: Duration,
@@ -148,7 +148,9 @@ impl<'c> Call<'c> {
             attach(&mut request, self.schemes, &live.grant)?;
         }
         let sent_at = *self.sent_at.get_or_insert(now);
-        let attempt = attempt(self.shared, self.operation, request, share, policy.attempt.min(left), tries);
+        // Handed on before anything is waited for, and by nobody who holds much: what it is made into is large.
+        let sent = self.shared.wire.http().execute(*request);
+        let attempt = attempt(self.shared, self.operation, sent, share, policy.attempt.min(left), tries);
         Ok(Try { live, attempt, sent_at })
     }
 

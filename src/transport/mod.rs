@@ -165,7 +165,7 @@ impl Connection {
         operation: &'static Operation,
         request: Request,
     ) -> impl Future<Output = Result<Response, Error>> + Send {
-        self.send(operation, Sending::Given(request))
+        self.send(operation, Sending::Given(Box::new(request)))
     }
 
     /// As [`exec`](Self::exec), for a request that is built anew for each try, unless it can be had only `once`: nothing of it has to be kept for

@@ -9,30 +9,35 @@ use url::Url;
 
 use crate::error::Error;
 
-/// What a call sends.
+/// What a call sends. Boxed, so that nobody who has it in hand for a while carries it about.
 pub(super) enum Sending<'s> {
     /// This, which was not tried yet.
-    Given(Request),
+    Given(Box<Request>),
     /// The same as what was tried before.
-    Again(Kept),
+    Again(Box<Kept>),
     /// What this builds, at each try.
-    Built { build: &'s (dyn Fn() -> Result<Request, Error> + Sync), once: bool, built: Option<Request> },
+    Built { build: &'s (dyn Fn() -> Result<Request, Error> + Sync), once: bool, built: Option<Box<Request>> },
     /// Nothing: its body was a stream.
     Spent,
 }
 
 impl Sending<'_> {
     /// The request of the next try.
-    pub(super) fn next(&mut self, operation: &str) -> Result<Request, Error> {
+    pub(super) fn next(&mut self, operation: &str) -> Result<Box<Request>, Error> {
         match self {
-            Self::Built { build, built, .. } => return built.take().map_or_else(build, Ok),
-            Self::Again(kept) => return kept.request(operation),
+            Self::Built { build, built, .. } => {
+                return match built.take() {
+                    Some(request) => Ok(request),
+                    None => build().map(Box::new),
+                };
+            }
+            Self::Again(kept) => return kept.request(operation).map(Box::new),
             Self::Given(_) | Self::Spent => {}
         }
         match std::mem::replace(self, Self::Spent) {
             Self::Given(request) => {
                 if let Some(kept) = Kept::of(&request) {
-                    *self = Self::Again(kept);
+                    *self = Self::Again(Box::new(kept));
                 }
                 Ok(request)
             }
@@ -51,11 +56,11 @@ impl Sending<'_> {
 
     /// Takes a request back that was not tried: it has to wait. Of thousands who wait in line, each has its request all that time, so what is
     /// kept of it is small where that can be.
-    pub(super) fn put_back(&mut self, request: Request) {
+    pub(super) fn put_back(&mut self, request: Box<Request>) {
         match self {
             Self::Again(_) => {}
             Self::Built { once, built, .. } => match Kept::parts(&request) {
-                Some(parts) if !*once => *self = Self::Again(parts),
+                Some(parts) if !*once => *self = Self::Again(Box::new(parts)),
                 _ => *built = Some(request),
             },
             Self::Given(_) | Self::Spent => *self = Self::Given(request),
@@ -140,6 +145,10 @@ mod tests {
         request
     }
 
+    fn given_to_it(body: Option<&'static str>) -> Sending<'static> {
+        Sending::Given(Box::new(with(body.map(Into::into))))
+    }
+
     fn assert_same(request: &Request, given: &Request) {
         let body = |request: &Request| request.body().and_then(reqwest::Body::as_bytes).map(<[u8]>::to_vec);
         assert_eq!((request.method(), request.url()), (given.method(), given.url()));
@@ -152,7 +161,7 @@ mod tests {
     #[test]
     fn each_further_try_sends_the_same() {
         for body in [None, Some("text")] {
-            let (given, mut sending) = (with(body.map(Into::into)), Sending::Given(with(body.map(Into::into))));
+            let (given, mut sending) = (with(body.map(Into::into)), given_to_it(body));
             for _ in 0..3 {
                 let request = sending.next("example").unwrap();
                 assert!(sending.can_repeat());
@@ -166,14 +175,12 @@ mod tests {
         for body in [None, Some("text")] {
             let given = with(body.map(Into::into));
             let build = || Ok(with(body.map(Into::into)));
-            for mut sending in
-                [Sending::Given(with(body.map(Into::into))), Sending::Built { build: &build, once: false, built: None }]
-            {
+            for mut sending in [given_to_it(body), Sending::Built { build: &build, once: false, built: None }] {
                 for _ in 0..3 {
                     let request = sending.next("example").unwrap();
                     sending.put_back(request);
                 }
-                let is_small = matches!(sending, Sending::Again(Kept::Parts { .. }));
+                let is_small = matches!(&sending, Sending::Again(kept) if matches!(**kept, Kept::Parts { .. }));
                 assert_eq!(is_small, body.is_none(), "there is nothing to gain where there is a body");
                 let request = sending.next("example").unwrap();
                 assert!(sending.can_repeat());
@@ -206,7 +213,7 @@ mod tests {
     #[test]
     fn a_stream_is_sent_once() {
         let stream = futures_util::stream::iter([Ok::<_, std::io::Error>("text")]);
-        let mut sending = Sending::Given(with(Some(reqwest::Body::wrap_stream(stream))));
+        let mut sending = Sending::Given(Box::new(with(Some(reqwest::Body::wrap_stream(stream)))));
         let request = sending.next("example").unwrap();
         assert!(!sending.can_repeat());
         sending.put_back(request);
