@@ -157,7 +157,7 @@ impl Session {
         policy: Arc<SessionPolicy>,
         store: Option<Arc<dyn Store>>,
     ) -> Self {
-        let terms = Terms { idle: sign_in.way().idle, policy };
+        let terms = Terms::new(sign_in.way().idle, policy);
         let keeper = store.zip(sign_in.identity()).map(|(store, identity)| Keeper::new(store, identity));
         let (live, state, line, seat) = (Slot::empty(), Mutex::default(), Line::default(), Seat::default());
         Self(Arc::new(Shared { sign_in, clock, terms, keeper, live, state, line, seat }))
@@ -233,7 +233,7 @@ impl Session {
         let now = self.0.clock.now();
         live.touch(now);
         if let (Some(keeper), Some(id)) = (&self.0.keeper, &live.id) {
-            keeper.used(id, now, self.0.terms.idle);
+            keeper.used(id, now, self.way().idle);
         }
     }
 

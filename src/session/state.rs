@@ -108,8 +108,8 @@ pub(crate) enum Phase {
 /// How long things hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Terms {
-    /// The vendor's idle limit.
-    pub(crate) idle: Option<Duration>,
+    /// How long a session may idle and still count as alive: what is the margin's of the vendor's limit is taken off.
+    lasts: Option<Duration>,
     /// One for all sessions at an address.
     pub(crate) policy: Arc<SessionPolicy>,
 }
@@ -165,14 +165,20 @@ pub(crate) fn decide(phase: &Phase, terms: &Terms, now: SystemTime, monotonic: D
 }
 
 impl Terms {
+    /// `idle` is the vendor's limit.
+    pub(super) fn new(idle: Option<Duration>, policy: Arc<SessionPolicy>) -> Self {
+        let lasts = idle.map(|limit| limit.saturating_sub(policy.margin.min(limit / 2)));
+        Self { lasts, policy }
+    }
+
     /// Whether a session that has been idle for this long counts as gone: the vendor has ended it, or is about to.
     pub(super) fn is_over(&self, idle: Duration) -> bool {
-        self.left(idle).is_some_and(|left| left.is_zero())
+        self.lasts.is_some_and(|lasts| idle >= lasts)
     }
 
     /// For how much longer it counts as alive; `None` where it may idle for ever.
     pub(super) fn left(&self, idle: Duration) -> Option<Duration> {
-        self.idle.map(|limit| limit.saturating_sub(self.policy.margin.min(limit / 2)).saturating_sub(idle))
+        self.lasts.map(|lasts| lasts.saturating_sub(idle))
     }
 }
 
@@ -221,7 +227,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(35 * 60);
     fn terms() -> Terms {
-        Terms { idle: Some(LIMIT), policy: Arc::default() }
+        Terms::new(Some(LIMIT), Arc::default())
     }
 
     fn at(seconds: u64) -> SystemTime {
@@ -331,7 +337,7 @@ mod tests {
         #[test]
         fn used_exactly_within_the_limit(limit in proptest::option::of(1_u64..200_000), margin in 0_u64..100, idle in 0_u64..400_000) {
             let policy = SessionPolicy { margin: Duration::from_secs(margin), ..SessionPolicy::default() };
-            let terms = Terms { idle: limit.map(Duration::from_secs), policy: Arc::new(policy) };
+            let terms = Terms::new(limit.map(Duration::from_secs), Arc::new(policy));
             let decision = decide(&Phase::Live(live()), &terms, at(idle), Duration::ZERO);
             let within = limit.is_none_or(|limit| idle * 2 < limit * 2 - (margin * 2).min(limit));
             prop_assert_eq!(matches!(decision, Decision::Use(_)), within);

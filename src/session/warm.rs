@@ -55,7 +55,7 @@ impl Session {
     ///
     /// Must be called in a tokio runtime. Where the vendor has no idle limit there is nothing to do, and it is over at once.
     pub(crate) fn keep_warm(&self, touch: Touch, longest: Duration) -> KeepWarm {
-        let Some(limit) = self.0.terms.idle else { return KeepWarm { task: None } };
+        let Some(limit) = self.way().idle else { return KeepWarm { task: None } };
         let span = tracing::info_span!("keep_warm", way = self.way().name);
         let task = tokio::spawn(keep(self.clone(), touch, at(limit), longest).instrument(span));
         KeepWarm { task: Some(task.abort_handle()) }
