@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use ledgerkey::bezala::{self, Bezala, InCompany};
 use ledgerkey::client::dynamic::Arguments;
-use ledgerkey::client::{ClientInfo as _, Settings};
+use ledgerkey::client::{ClientInfo as _, Gate, Lease, Settings};
+use ledgerkey::session::grant::Pending;
 use ledgerkey::{Error, Secret};
 use ledgerkey_sandbox::{Fault, Sandbox};
 use lock::Table;
@@ -117,6 +118,45 @@ async fn what_cannot_be_built_is_told_before_the_company_is_waited_for() {
         assert_eq!(error.kind(), "config", "{error}");
     }
     assert_eq!(bezala.vendor.connections(), 0);
+}
+
+/// Counts who enters and who is within.
+#[derive(Default)]
+struct Counting {
+    entered: AtomicUsize,
+    within: Arc<AtomicUsize>,
+}
+
+struct Within(Arc<AtomicUsize>);
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Gate for Counting {
+    fn enter(&self, _: &'static ledgerkey::table::Operation) -> Pending<'_, Lease> {
+        self.entered.fetch_add(1, Ordering::SeqCst);
+        self.within.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(Ok(Lease::new(Within(self.within.clone())))))
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_tried_again_enters_once_and_stays_until_it_is_over() {
+    let gate = Arc::new(Counting::default());
+    let (within, seen) = (gate.within.clone(), Arc::new(Mutex::new(Vec::new())));
+    let log = seen.clone();
+    let bezala = Scripted::start(move |request, before, _| {
+        log.lock().unwrap().push((request.path().to_owned(), within.load(Ordering::SeqCst)));
+        (before == 0).then(|| Reply::json(503, "{}"))
+    });
+    let connection = bezala.user(settings(&RecordingClock::new())).api().inner().with_gate(gate.clone());
+    connection.call(&bezala::api::operations::LIST_ACCOUNTS, &Arguments::default()).await.unwrap();
+    let accounts = || ("/api/accounts".to_owned(), 1);
+    assert_eq!(*seen.lock().unwrap(), [accounts(), accounts()]);
+    assert_eq!((gate.entered.load(Ordering::SeqCst), gate.within.load(Ordering::SeqCst)), (1, 0));
 }
 
 /// What a switch needs of the sign-in is missed under the name of the call that signed in.

@@ -108,7 +108,7 @@ pub(crate) enum Phase {
 /// How long things hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Terms {
-    /// How long a session may idle and still count as alive: what is the margin's of the vendor's limit is taken off.
+    /// How long a session may idle and still count as alive: the vendor's limit less the margin, or less half of it if that is less.
     lasts: Option<Duration>,
     /// One for all sessions at an address.
     pub(crate) policy: Arc<SessionPolicy>,

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::budget::{Claim, Taken};
 use super::call::Call;
 use super::observe::Waited;
-use super::pace::{Gauge, HeldPlace, Meter, Turn};
+use super::pace::{HeldPlace, Meter, Turn};
 use crate::error::Error;
 use crate::session::clock::Wait;
 use crate::session::store::Lease;
@@ -103,22 +103,20 @@ impl Call<'_> {
 
     /// Takes a place and counts the call, if both can be had at once and nobody waits for the next window.
     fn take(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
-        self.take_of(Gauge::spend_in_order, now)
+        if self.meters().any(|meter| meter.gauge().has_a_line()) {
+            return None;
+        }
+        self.take_at_head(now)
     }
 
-    /// The same for the head of the line.
+    /// The same for the head of the line. By the order of the meters a place comes first, and is given back where a count cannot be had.
     fn take_at_head(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
-        self.take_of(Gauge::spend, now)
-    }
-
-    /// One walk for all of it. The places come first, and are given back where a count cannot be had.
-    fn take_of(&self, spend: impl Fn(&Gauge, SystemTime) -> bool, now: SystemTime) -> Option<(Places, Counted<'_>)> {
         let (mut places, mut counted) = (Places::new(), Counted::none(self));
         for meter in self.meters() {
             if let Some(place) = meter.try_place()? {
                 places.push(place);
             }
-            counted.count(spend(meter.gauge(), now))?;
+            counted.count(meter.gauge().spend(now))?;
         }
         Some((places, counted))
     }

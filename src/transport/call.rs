@@ -121,7 +121,7 @@ impl<'c> Call<'c> {
         let request = sending.next(self.operation.id)?;
         self.shared.wire.check_target(self.operation, request.url())?;
         let now = self.shared.wire.clock().now();
-        // A gate is asked in between.
+        // A gate is waited for before the rest, and asked again after it.
         let admitted = if self.gate().is_none() { self.admit_at_once(now) } else { None };
         let Some(admitted) = admitted else {
             sending.put_back(request);
@@ -148,7 +148,7 @@ impl<'c> Call<'c> {
             attach(&mut request, self.schemes, &live.grant)?;
         }
         let sent_at = *self.sent_at.get_or_insert(now);
-        // Handed on before anything is waited for, and by nobody who holds much: what it is made into is large.
+        // Handed on outside of any async function, which would have it twice.
         let sent = self.shared.wire.http().execute(*request);
         let attempt = attempt(self.shared, self.operation, sent, share, policy.attempt.min(left), tries);
         Ok(Try { live, attempt, sent_at })

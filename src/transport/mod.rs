@@ -59,7 +59,7 @@ struct Shared {
 
 /// Must admit a call of an operation that runs in a company before it is sent.
 pub trait Gate: Send + Sync {
-    /// Waits until the call may be sent. What it yields is held until the call is over.
+    /// Waits until the call may be sent: asked once a call, when its request has been built. What it yields is held until the call is over.
     fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease>;
 
     /// Whether the call may still be sent: asked before each try, for what was true on entering may have passed. `again`: it has been tried, and
@@ -168,8 +168,8 @@ impl Connection {
         self.send(operation, Sending::Given(Box::new(request)))
     }
 
-    /// As [`exec`](Self::exec), for a request that is built anew for each try, unless it can be had only `once`: nothing of it has to be kept for
-    /// the next, and its body can be a stream.
+    /// As [`exec`](Self::exec), for a request that can be built anew for another try, unless it can be had only `once`: nothing of it has to be
+    /// kept for that, and its body can be a stream.
     ///
     /// # Errors
     /// As [`exec`](Self::exec), and those of `build`.
@@ -182,20 +182,13 @@ impl Connection {
         self.send(operation, Sending::Built { build, once, built: None })
     }
 
-    fn send<'s>(
-        &'s self,
-        operation: &'static Operation,
-        mut sending: Sending<'s>,
-    ) -> impl Future<Output = Result<Response, Error>> + Send + 's {
-        // What an async function is given it has twice.
-        async move {
-            let schemes = attach::permit(operation, self.session().map(Session::way))?;
-            let span = tracing::info_span!("call", otel.name = operation.id, api = operation.api);
-            let mut call = Call::new(self, operation, schemes);
-            // Pinned where it stands: it is most of a call, and would else be moved into its span.
-            let call = pin!(call.run(&mut sending));
-            call.instrument(span).await
-        }
+    async fn send(&self, operation: &'static Operation, mut sending: Sending<'_>) -> Result<Response, Error> {
+        let schemes = attach::permit(operation, self.session().map(Session::way))?;
+        let span = tracing::info_span!("call", otel.name = operation.id, api = operation.api);
+        let mut call = Call::new(self, operation, schemes);
+        // Pinned where it stands: it is most of a call, and would else be moved into its span.
+        let call = pin!(call.run(&mut sending));
+        call.instrument(span).await
     }
 }
 

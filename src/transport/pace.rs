@@ -59,7 +59,7 @@ impl Pacer {
         Self { scope: scope.to_owned(), retries: RetryBudget::default(), gauges: Mutex::default() }
     }
 
-    /// The gauges that a call of this account may have to pass. Looked up once a connection, not once a call. `shared`: there is somebody to
+    /// The gauges that a call of this account may have to pass, in the order in which it passes them. Looked up once a connection, not once a call. `shared`: there is somebody to
     /// count with, and so the accounts need names that are the same to all.
     pub(crate) fn meters(&self, api: &'static Api, account: &Account, shared: bool) -> Vec<Meter> {
         let mut gauges = lock(&self.gauges);
@@ -239,11 +239,6 @@ impl Gauge {
         }
     }
 
-    /// The same for somebody who stands in no line; `false` too if somebody stands in one.
-    pub(crate) fn spend_in_order(&self, now: SystemTime) -> bool {
-        !self.has_a_line() && self.spend(now)
-    }
-
     /// Takes back a call that was counted and not sent.
     pub(crate) fn refund(&self) {
         if let Self::Window(counter) = self {
@@ -297,21 +292,8 @@ mod tests {
         UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    #[test]
-    fn the_vendors_word_closes_a_window() {
-        let gauge = Gauge::new(Quota::Within { most: 100, per: Duration::from_secs(3600), clock: true });
-        gauge.refused(at(3700), None, false);
-        assert!(gauge.spend(at(3700)), "one word against our own count is not enough");
-        gauge.refused(at(3700), None, true);
-        assert_eq!(gauge.wait(at(3700)), Duration::from_secs(3500));
-        assert!(gauge.spend(at(7200)));
-        gauge.refused(at(7200), Some(Duration::from_secs(5)), false);
-        assert!(!gauge.spend(at(7204)) && gauge.spend(at(7205)));
-    }
-
-    #[test]
-    fn an_account_that_nobody_holds_is_forgotten_unless_a_call_is_under_way() {
-        static API: Api = Api {
+    const fn unlimited() -> Api {
+        Api {
             name: "",
             title: "",
             ways: &[],
@@ -326,16 +308,34 @@ mod tests {
                 rate_limited: &[],
                 passing: &[],
             },
-            limits: &[Limit {
-                name: "at once",
-                by: &["organization"],
-                quota: Quota::AtOnce(3),
-                operations: &[],
-                refused_with: None,
-            }],
+            limits: &[],
             company: None,
             operations: &[],
-        };
+        }
+    }
+
+    #[test]
+    fn the_vendors_word_closes_a_window() {
+        let gauge = Gauge::new(Quota::Within { most: 100, per: Duration::from_secs(3600), clock: true });
+        gauge.refused(at(3700), None, false);
+        assert!(gauge.spend(at(3700)), "one word against our own count is not enough");
+        gauge.refused(at(3700), None, true);
+        assert_eq!(gauge.wait(at(3700)), Duration::from_secs(3500));
+        assert!(gauge.spend(at(7200)));
+        gauge.refused(at(7200), Some(Duration::from_secs(5)), false);
+        assert!(!gauge.spend(at(7204)) && gauge.spend(at(7205)));
+    }
+
+    #[test]
+    fn an_account_that_nobody_holds_is_forgotten_unless_a_call_is_under_way() {
+        static LIMITS: [Limit; 1] = [Limit {
+            name: "at once",
+            by: &["organization"],
+            quota: Quota::AtOnce(3),
+            operations: &[],
+            refused_with: None,
+        }];
+        static API: Api = Api { limits: &LIMITS, ..unlimited() };
         let pacer = Pacer::new("");
         let meters = |number: usize| pacer.meters(&API, &Account::new([("organization", number.to_string())]), false);
         let (held, place) = (meters(0), meters(1)[0].try_place());
@@ -346,6 +346,20 @@ mod tests {
             assert!(gauges.by_account.contains_key(&*format!("at once\0{number}")));
         }
         drop((held, place));
+    }
+
+    #[test]
+    fn places_come_before_what_few_calls_share_and_that_before_what_all_do() {
+        const HOUR: Quota = Quota::Within { most: 9, per: Duration::from_secs(3600), clock: true };
+        const fn limit(name: &'static str, quota: Quota, operations: &'static [&'static str]) -> Limit {
+            Limit { name, by: &[], quota, operations, refused_with: None }
+        }
+        static LIMITS: [Limit; 3] =
+            [limit("all", HOUR, &[]), limit("few", HOUR, &["login"]), limit("at once", Quota::AtOnce(3), &[])];
+        static API: Api = Api { limits: &LIMITS, ..unlimited() };
+        let meters = Pacer::new("").meters(&API, &Account::default(), false);
+        let names: Vec<_> = meters.iter().map(|meter| meter.limit.name).collect();
+        assert_eq!(names, ["at once", "few", "all"]);
     }
 
     #[tokio::test]

@@ -13,9 +13,9 @@ use crate::error::Error;
 pub(super) enum Sending<'s> {
     /// This, which was not tried yet.
     Given(Box<Request>),
-    /// The same as what was tried before.
+    /// The same as what was made before.
     Again(Box<Kept>),
-    /// What this builds, at each try.
+    /// What this builds, which can be built anew for another try.
     Built { build: &'s (dyn Fn() -> Result<Request, Error> + Sync), once: bool, built: Option<Box<Request>> },
     /// Nothing: its body was a stream.
     Spent,
@@ -145,7 +145,7 @@ mod tests {
         request
     }
 
-    fn given_to_it(body: Option<&'static str>) -> Sending<'static> {
+    fn given(body: Option<&'static str>) -> Sending<'static> {
         Sending::Given(Box::new(with(body.map(Into::into))))
     }
 
@@ -161,11 +161,11 @@ mod tests {
     #[test]
     fn each_further_try_sends_the_same() {
         for body in [None, Some("text")] {
-            let (given, mut sending) = (with(body.map(Into::into)), given_to_it(body));
+            let (same, mut sending) = (with(body.map(Into::into)), given(body));
             for _ in 0..3 {
                 let request = sending.next("example").unwrap();
                 assert!(sending.can_repeat());
-                assert_same(&request, &given);
+                assert_same(&request, &same);
             }
         }
     }
@@ -173,9 +173,9 @@ mod tests {
     #[test]
     fn what_is_put_back_is_sent_later() {
         for body in [None, Some("text")] {
-            let given = with(body.map(Into::into));
+            let same = with(body.map(Into::into));
             let build = || Ok(with(body.map(Into::into)));
-            for mut sending in [given_to_it(body), Sending::Built { build: &build, once: false, built: None }] {
+            for mut sending in [given(body), Sending::Built { build: &build, once: false, built: None }] {
                 for _ in 0..3 {
                     let request = sending.next("example").unwrap();
                     sending.put_back(request);
@@ -184,7 +184,7 @@ mod tests {
                 assert_eq!(is_small, body.is_none(), "there is nothing to gain where there is a body");
                 let request = sending.next("example").unwrap();
                 assert!(sending.can_repeat());
-                assert_same(&request, &given);
+                assert_same(&request, &same);
             }
         }
     }

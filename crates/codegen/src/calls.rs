@@ -233,7 +233,7 @@ fn local(statement: &Stmt) -> Option<(&syn::Ident, &Expr)> {
     }
 }
 
-/// The same for `self` behind a reference; `None` where that is not enough, as for a body, which is made of its builder.
+/// The statement for `self` behind a reference; `None` where that is not enough, as for a body, which is made of its builder.
 fn as_shared(statement: &Stmt) -> Option<Stmt> {
     let mut statement = statement.clone();
     let Stmt::Local(syn::Local { init: Some(init), .. }) = &mut statement else { return Some(statement) };

@@ -184,7 +184,7 @@ fn schemes(model: &Model) -> Option<TokenStream> {
         let ident = static_name(name);
         let place = match place {
             SchemePlace::Header(header) => {
-                // In capitals it would be none that can be made at compile time.
+                // `from_static` takes lower-case letters only.
                 let header = header.to_ascii_lowercase();
                 quote!(Header(table::HeaderName::from_static(#header)))
             }
