@@ -9,6 +9,7 @@ use ledgerkey::bill::{self, Bill};
 use ledgerkey::client::dynamic::Arguments;
 use ledgerkey::client::{ClientInfo as _, Settings};
 use percent_encoding::percent_decode_str;
+use reqwest::{Method, Request};
 use support::{ROWS, RecordingClock, Vendor, Vendors, plain, read_call, settings, success};
 
 /// The fields of a way, what an error calls each, and whether it goes as a header.
@@ -56,6 +57,45 @@ async fn a_field_that_cannot_be_is_named_before_anything_is_sent() {
         }
     }
     assert_eq!(vendor.connections(), 0);
+}
+
+/// By the operation's facts a call is permitted, counted and sent again.
+#[tokio::test]
+async fn a_request_for_something_else_than_its_operation_is_not_sent() {
+    let vendor = Vendor::granting("example-session", |request| success(request.path()));
+    let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
+    let organization = vendors.organization(("bill", "developer-key"), &plain).unwrap();
+    let api = organization.api();
+    let connection = api.inner();
+    let (list, get) = (&bill::api::operations::LIST_VENDORS, &bill::api::operations::GET_VENDOR);
+    let (base, url) = (connection.base().to_owned(), vendor.url());
+    let with_path = |path: &str| base.replace(&url, &format!("{url}{path}"));
+    let (host, port) = url.strip_prefix("http://").unwrap().split_once(':').unwrap();
+    for (operation, method, target, words) in [
+        (list, Method::POST, format!("{base}/v3/vendors"), "listVendors is a GET, and the request a POST"),
+        (list, Method::GET, format!("{base}/v3/bills"), "listVendors is at /v3/vendors"),
+        (list, Method::GET, format!("{base}/v3/vendors/1"), "another path"),
+        (list, Method::GET, with_path("/elsewhere") + "/v3/vendors", "another address"),
+        (list, Method::GET, format!("{base}.example/v3/vendors"), "another address"),
+        (list, Method::GET, format!("https://{host}:{port}/v3/vendors"), "another address"),
+        (list, Method::GET, format!("http://{host}:1/v3/vendors"), "another address"),
+        (list, Method::GET, format!("http://{host}@vendor.example/v3/vendors"), "another address"),
+        (get, Method::GET, format!("{base}/v3/vendors"), "another path"),
+        (get, Method::GET, format!("{base}/v3/bills/1"), "another path"),
+        (get, Method::GET, format!("{base}/v3/vendors/"), "getVendor: the parameter vendorId is empty"),
+        (get, Method::GET, format!("{base}/v3/vendors/%20%0A"), "getVendor: the parameter vendorId is empty"),
+        (get, Method::GET, format!("{base}/v3/vendors/%C2%A0?a=b"), "getVendor: the parameter vendorId is empty"),
+    ] {
+        let error = connection.exec(operation, Request::new(method, target.parse().unwrap())).await.unwrap_err();
+        assert_eq!(error.kind(), "config", "{target}: {error}");
+        assert!(error.to_string().contains(words), "{target}: {error}");
+    }
+    assert_eq!(vendor.connections(), 0);
+    for (operation, target) in [(list, "/v3/vendors?max=1#x"), (get, "/v3/vendors/a%2Fb?c=d")] {
+        let request = Request::new(Method::GET, format!("{base}{target}").parse().unwrap());
+        connection.exec(operation, request).await.unwrap();
+    }
+    assert_eq!(vendor.calls().len(), 2);
 }
 
 #[tokio::test]

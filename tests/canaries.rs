@@ -348,7 +348,7 @@ async fn a_sign_in_by_hand_and_its_answer_show_no_secret() {
     let answer: ResponseValue<api::types::LoginResponse> = call.send().await.unwrap();
     assert_eq!(answer.session_id.expose(), SESSION);
     show_any("the answer", &answer);
-    let request = connection.http().get(format!("{}/v3/login", connection.base())).build().unwrap();
+    let request = connection.http().post(format!("{}/v3/login", connection.base())).build().unwrap();
     show_any("the response", &connection.exec(api::API.operation("login").unwrap(), request).await.unwrap());
     let upload = Upload {
         file_name: "a".into(),

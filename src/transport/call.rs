@@ -119,7 +119,7 @@ impl<'c> Call<'c> {
     fn begin(&mut self, sending: &mut Sending<'_>, tries: u32) -> Result<Option<Try<'c>>, Error> {
         // What cannot be built is told here, before anything is waited for.
         let request = sending.next(self.operation.id)?;
-        self.shared.wire.check_target(self.operation, request.url())?;
+        self.shared.wire.check_target(self.operation, &request)?;
         let now = self.shared.wire.clock().now();
         // A gate is waited for before the rest, and asked again after it.
         let admitted = if self.gate().is_none() { self.admit_at_once(now) } else { None };

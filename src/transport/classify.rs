@@ -145,17 +145,21 @@ fn leading_field(message: &str) -> Option<String> {
     is_name.then(|| field.to_owned())
 }
 
-/// The problems of an object `errors` of each field's messages. Doubt: Bezala says that most refused validations carry some detail of each field, and
-/// no page that was read shows the key; this is what such an API writes as a rule.
+/// The problems of an object `errors` of each field's messages, or of an array `errors` of messages. Doubt: Bezala says that most refused validations
+/// carry some detail of each field, and no page that was read shows the key or the form; these are what such an API writes as a rule.
 fn of_fields(entry: &Value) -> impl Iterator<Item = Problem> {
-    let fields = entry.get("errors").and_then(Value::as_object).into_iter().flatten();
-    fields.flat_map(|(field, messages)| {
+    let errors = entry.get("errors");
+    let texts = errors.and_then(Value::as_array).into_iter().flatten().map(|message| (None, message));
+    let fields = errors.and_then(Value::as_object).into_iter().flatten().flat_map(|(field, messages)| {
         let messages = match messages {
             Value::Array(messages) => messages.as_slice(),
             one => std::slice::from_ref(one),
         };
-        let messages = messages.iter().filter_map(Value::as_str);
-        messages.map(|message| Problem { code: None, message: message.to_owned(), field: Some(field.clone()) })
+        messages.iter().map(move |message| (Some(field), message))
+    });
+    texts.chain(fields).filter_map(|(field, message)| {
+        let message = message.as_str()?.to_owned();
+        Some(Problem { code: None, message, field: field.cloned() })
     })
 }
 
@@ -359,6 +363,10 @@ mod tests {
                 field("email", "email: is taken"),
                 field("name", "name: can't be blank"),
             ]
+        );
+        assert_eq!(
+            told(&without_codes, r#"{"error":"Validation failed","errors":["name can't be blank",7,{"a":"b"}]}"#),
+            [(None, "Validation failed".to_owned()), (None, "name can't be blank".to_owned())]
         );
         for nothing in [r#"{"errors":[]}"#, r#"{"errors":"bad"}"#, r#"{"errors":{}}"#] {
             assert!(told(&without_codes, nothing).is_empty(), "{nothing}");
