@@ -152,8 +152,9 @@ impl Connection {
         self.session.as_ref()
     }
 
-    /// Takes a request through its whole life. One whose body is a stream is sent once: where it would be sent again, the failure of the
-    /// first try is the outcome. [`exec_with`](Self::exec_with) and [`exec_built`](Self::exec_built) send those again too.
+    /// Takes a request through its whole life. It has to be for the operation, by whose facts it is sent again: of its method, and to its path at
+    /// this connection's address. One whose body is a stream is sent once: where it would be sent again, the failure of the first try is the
+    /// outcome. [`exec_with`](Self::exec_with) and [`exec_built`](Self::exec_built) send those again too.
     ///
     /// # Errors
     /// Every kind that [`Error`] has. `not-permitted` and `config` come before a byte has left.
