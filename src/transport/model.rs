@@ -50,6 +50,7 @@ const AT_A_TIME: Limit =
     Limit { name: "at once", by: &["key"], quota: Quota::AtOnce(AT_ONCE as u32), operations: &[], refused_with: None };
 
 static SCHEME: Scheme = Scheme { name: "session", place: Place::Header(HeaderName::from_static("session")) };
+static SCHEMES: &[&Scheme] = &[&SCHEME];
 
 static LIST: Operation = Operation {
     api: "example",
@@ -153,7 +154,7 @@ impl Stage {
 
     /// A call as far as to where it would be sent, and back.
     async fn call(&self) -> Result<(), Error> {
-        let admitted = Call::new(&self.connection, &LIST, &[&SCHEME]).admit().await?;
+        let admitted = Call::new(&self.connection, &LIST, SCHEMES).admit().await?;
         let _under_way = UnderWay::begin(self);
         self.hours.lock().unwrap().push(self.connection.clock().monotonic().as_secs() / HOUR.as_secs());
         yield_now().await;
