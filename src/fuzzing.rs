@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::client::Account;
 use crate::error::{Error, Mismatch, Refusal};
 use crate::secret::Secret;
-use crate::table::{Answer, Answers, Api, Operation};
+use crate::table::{Answer, Answers, Api, Limit, Operation};
 use crate::transport::classify::{Verdict, classify};
 use crate::transport::hide::Told;
 use crate::transport::pace::Pacer;
@@ -64,12 +64,17 @@ pub fn retry_after(value: &[u8], now: SystemTime) -> Option<Duration> {
     wire::retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value)]), now)
 }
 
-/// How long each limit of this API is closed after a refusal that asked for so long.
-pub fn closed(api: &'static Api, account: &Account, now: SystemTime, asked: Option<Duration>) -> Vec<Duration> {
+/// Each limit of this API, and how long it is closed after a refusal that asked for so long.
+pub fn closed(
+    api: &'static Api,
+    account: &Account,
+    now: SystemTime,
+    asked: Option<Duration>,
+) -> Vec<(&'static Limit, Duration)> {
     let meters = Pacer::new("fuzz").meters(api, account, false);
     let closed = meters.iter().map(|meter| {
         meter.gauge().refused(now, asked, true);
-        meter.gauge().wait(now)
+        (meter.limit, meter.gauge().wait(now))
     });
     closed.collect()
 }
