@@ -40,6 +40,14 @@ fn main() {
             turn += 1;
         };
 
+        let plain = async || {
+            timed(async {
+                for _ in 0..calls {
+                    black_box(bare.vendors().await);
+                }
+            })
+            .await
+        };
         let mut list = async || {
             next_turn().await;
             timed(async {
@@ -49,14 +57,7 @@ fn main() {
             })
             .await
         };
-        let typed = Pairs::measure(turns, &mut list, async || {
-            timed(async {
-                for _ in 0..calls {
-                    black_box(bare.vendors().await);
-                }
-            })
-            .await
-        });
+        let typed = Pairs::measure(turns, &mut list, &plain);
         report("typed, both decoded as the same type", calls, &typed.await, AIM);
 
         // The aim of 1 us was set where a layer over reqwest that does nothing cost 1.1 us.
@@ -71,14 +72,7 @@ fn main() {
                 })
                 .await
             },
-            async || {
-                timed(async {
-                    for _ in 0..calls {
-                        black_box(bare.vendors().await);
-                    }
-                })
-                .await
-            },
+            &plain,
         );
         report("reqwest-middleware with one that does nothing, both decoded", calls, &nothing.await, "");
 
@@ -105,7 +99,7 @@ fn main() {
             })
             .await
         };
-        let mut undecoded = async || {
+        let undecoded = async || {
             timed(async {
                 for _ in 0..calls {
                     black_box(bare.vendors_undecoded().await);
@@ -113,7 +107,7 @@ fn main() {
             })
             .await
         };
-        let pairs = Pairs::measure(turns, &mut built, &mut undecoded);
+        let pairs = Pairs::measure(turns, &mut built, &undecoded);
         report("the same request built, both undecoded", calls, &pairs.await, AIM);
 
         let limited = Pairs::measure(turns, &mut built, async || {
@@ -138,29 +132,11 @@ fn main() {
                 })
                 .await
             },
-            &mut undecoded,
+            &undecoded,
         );
         report("a request given and kept for another try, both undecoded", calls, &given.await, "");
 
-        let twice = Pairs::measure(
-            turns,
-            async || {
-                timed(async {
-                    for _ in 0..calls {
-                        black_box(bare.vendors().await);
-                    }
-                })
-                .await
-            },
-            async || {
-                timed(async {
-                    for _ in 0..calls {
-                        black_box(bare.vendors().await);
-                    }
-                })
-                .await
-            },
-        );
+        let twice = Pairs::measure(turns, &plain, &plain);
         report("bare reqwest against itself", calls, &twice.await, "");
     });
 }

@@ -10,7 +10,6 @@ use http::{HeaderMap, StatusCode};
 use tracing::instrument::{Instrument as _, Instrumented};
 use tracing::{Span, field};
 
-use super::Shared;
 use super::admit::Share;
 use super::classify::{Class, Verdict, classify};
 use super::policy::Fate;
@@ -59,14 +58,13 @@ pub(super) type Attempt<'s> = Instrumented<Pin<Box<dyn Future<Output = Result<Re
 
 /// Waits for the answer to what was sent, within the limit; so many `tries` have been made before.
 pub(super) fn attempt<'s>(
-    shared: &'s Shared,
+    wire: &'s Wire,
     operation: &'static Operation,
     sent: impl Future<Output = reqwest::Result<reqwest::Response>> + Send + 's,
     share: Share,
     limit: Duration,
     tries: u32,
 ) -> Attempt<'s> {
-    let wire = &shared.wire;
     // The names are OpenTelemetry's for an HTTP client. The path is the spec's template: a path itself can hold an id.
     let span = tracing::debug_span!(
         "attempt",

@@ -150,7 +150,7 @@ impl<'c> Call<'c> {
         let sent_at = *self.sent_at.get_or_insert(now);
         // Handed on outside of any async function, which would have it twice.
         let sent = self.shared.wire.http().execute(*request);
-        let attempt = attempt(self.shared, self.operation, sent, share, policy.attempt.min(left), tries);
+        let attempt = attempt(&self.shared.wire, self.operation, sent, share, policy.attempt.min(left), tries);
         Ok(Try { live, attempt, sent_at })
     }
 

@@ -59,8 +59,8 @@ impl Pacer {
         Self { scope: scope.to_owned(), retries: RetryBudget::default(), gauges: Mutex::default() }
     }
 
-    /// The gauges that a call of this account may have to pass, in the order in which it passes them. Looked up once a connection, not once a call. `shared`: there is somebody to
-    /// count with, and so the accounts need names that are the same to all.
+    /// The gauges that a call of this account may have to pass, in the order in which it passes them. Looked up once a connection, not once a
+    /// call. `shared`: there is somebody to count with, and so the accounts need names that are the same to all.
     pub(crate) fn meters(&self, api: &'static Api, account: &Account, shared: bool) -> Vec<Meter> {
         let mut gauges = lock(&self.gauges);
         gauges.make_room();
