@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::client::Account;
 use crate::error::{Error, Mismatch, Refusal};
 use crate::secret::Secret;
+use crate::session::clock::millis;
 use crate::table::{Answer, Answers, Api, Limit, Operation};
 use crate::transport::classify::{Verdict, classify};
 use crate::transport::hide::Told;
@@ -47,15 +48,7 @@ pub fn judge(answers: &Answers, status: u16, body: &[u8], told: &[Secret]) -> Ju
 pub fn decode<T: DeserializeOwned>(operation: &'static Operation, body: &[u8], told: &[Secret]) -> Result<T, Error> {
     let payload = Payload::Whole(Bytes::copy_from_slice(body));
     let hide = Told::new(told.iter().cloned()).with(None);
-    Response {
-        operation,
-        status: StatusCode::OK,
-        headers: HeaderMap::new(),
-        payload,
-        hide,
-        sent_at: SystemTime::UNIX_EPOCH,
-    }
-    .decode()
+    Response { operation, status: StatusCode::OK, headers: HeaderMap::new(), payload, hide, sent_at: 0 }.decode()
 }
 
 /// What a `Retry-After` of these bytes asks for; `None` too where they cannot be a header's value.
@@ -73,8 +66,8 @@ pub fn closed(
 ) -> Vec<(&'static Limit, Duration)> {
     let meters = Pacer::new("fuzz").meters(api, account, false);
     let closed = meters.iter().map(|meter| {
-        meter.gauge().refused(now, asked, true);
-        (meter.limit, meter.gauge().wait(now))
+        meter.gauge().refused(millis(now), asked, true);
+        (meter.limit, meter.gauge().wait(millis(now)))
     });
     closed.collect()
 }

@@ -4,10 +4,18 @@
 
 mod support;
 
+use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use ledgerkey::bezala::Bezala;
 use ledgerkey::bill::{self, Bill};
 use ledgerkey::client::dynamic::Arguments;
-use ledgerkey::client::{ClientInfo as _, Settings};
+use ledgerkey::client::{Claim, ClientInfo as _, Settings, SharedBudget, Taken};
+use ledgerkey::session::store::{Lease, Storing};
 use percent_encoding::percent_decode_str;
 use reqwest::{Method, Request};
 use support::{ROWS, RecordingClock, Vendor, Vendors, plain, read_call, settings, success};
@@ -253,6 +261,47 @@ async fn what_was_left_out_is_named_before_anything_is_sent() {
         assert!(error.kind() == "config" && error.to_string().contains(words), "{error}");
     }
     assert_eq!(vendor.connections(), 0);
+}
+
+/// Grants every share of the limits, and counts them.
+#[derive(Debug, Default)]
+struct Granting(AtomicUsize);
+
+impl SharedBudget for Granting {
+    fn take<'a>(&'a self, _: &'a [Claim]) -> Storing<'a, Taken> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(ready(Ok(Taken::Granted(Lease::new(())))))
+    }
+
+    fn close<'a>(&'a self, _: &'a Claim, _: Duration) -> Storing<'a, ()> {
+        Box::pin(ready(Ok(())))
+    }
+}
+
+/// Whoever is in line has no request yet. One that cannot be built is told so at its turn: it takes nothing of the limits, and nobody's turn.
+#[tokio::test]
+async fn what_was_left_out_by_one_in_line_is_named_and_takes_nothing_from_the_others() {
+    let vendor = Vendor::granting("example-session", |request| success(request.path()));
+    let budget = Arc::new(Granting::default());
+    let mut settings = settings(&RecordingClock::new());
+    settings.budget = Some(budget.clone());
+    let organization = Vendors::at(&vendor.url(), &settings).organization(("bill", "developer-key"), &plain).unwrap();
+    let api = organization.api();
+    let list = async || api.list_vendors().send().await.map(drop);
+    let wrong = async || api.get_vendor().send().await.map(drop);
+    // Nobody is signed in: the first three wait for that, all others in line.
+    let calls = (0..12).map(|number| if number % 4 == 3 { wrong().boxed_local() } else { list().boxed_local() });
+    let outcomes = join_all(calls).await;
+    for (number, outcome) in outcomes.into_iter().enumerate() {
+        match outcome {
+            Ok(()) => assert_ne!(number % 4, 3),
+            Err(error) => {
+                assert_eq!(number % 4, 3, "{error}");
+                assert!(error.kind() == "config" && error.to_string().contains("vendor_id"), "{error}");
+            }
+        }
+    }
+    assert_eq!((vendor.sign_ins(), vendor.calls().len(), budget.0.load(Ordering::Relaxed)), (1, 9, 10));
 }
 
 #[tokio::test]

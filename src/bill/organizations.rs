@@ -170,7 +170,7 @@ mod tests {
 
     use std::cmp::Reverse;
     use std::collections::{BTreeMap, BinaryHeap};
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::Duration;
 
     use super::super::api;
     use crate::table::Quota;
@@ -224,7 +224,7 @@ mod tests {
                 let live = used.is_some_and(|used| now - used < self.idle);
                 let visits = visit <= now;
                 let spent = spent.entry(now / HOUR).or_default();
-                let at = UNIX_EPOCH + Duration::from_secs(now);
+                let at = now * 1000;
                 let signs_in = visits && !live;
                 let wait = calls.wait(at).max(if signs_in { sign_ins.wait(at) } else { Duration::ZERO }).as_secs();
                 if wait > 0 {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A future that ends when its time has come.
 pub type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -15,6 +15,12 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// The time of day. Idle limits go by it, so that a machine that slept knows that its sessions did not; a step backward makes a
     /// session look younger than it is, which costs one refused call and nothing else.
     fn now(&self) -> SystemTime;
+
+    /// The same in whole milliseconds since 1970, as idle times and limits are counted; a time before that is told as 1970. A clock that has them
+    /// at hand gives them without the detour.
+    fn millis(&self) -> u64 {
+        millis(self.now())
+    }
 
     /// Time that never goes back, from a start that means nothing: deadlines go by it.
     fn monotonic(&self) -> Duration;
@@ -38,6 +44,10 @@ impl Clock for SystemClock {
         system::now()
     }
 
+    fn millis(&self) -> u64 {
+        system::millis()
+    }
+
     fn monotonic(&self) -> Duration {
         system::monotonic()
     }
@@ -51,6 +61,20 @@ impl Clock for SystemClock {
     }
 }
 
+/// A time of day in whole milliseconds since 1970.
+pub(crate) fn millis(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, whole_millis)
+}
+
+/// The time of day that is so many milliseconds after the start of 1970.
+pub(crate) fn time_of(millis: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(millis)
+}
+
+pub(crate) fn whole_millis(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
+}
+
 #[cfg(target_os = "linux")]
 mod system {
     use std::time::{Duration, SystemTime};
@@ -59,6 +83,10 @@ mod system {
 
     pub(super) fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + since(ClockId::RealtimeCoarse)
+    }
+
+    pub(super) fn millis() -> u64 {
+        super::whole_millis(since(ClockId::RealtimeCoarse))
     }
 
     pub(super) fn monotonic() -> Duration {
@@ -80,6 +108,10 @@ mod system {
         SystemTime::now()
     }
 
+    pub(super) fn millis() -> u64 {
+        super::millis(now())
+    }
+
     pub(super) fn monotonic() -> Duration {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         START.elapsed()
@@ -97,6 +129,8 @@ mod tests {
         let tick = Duration::from_millis(20);
         let told = clock.now();
         assert!(told + tick >= before && told <= SystemTime::now());
+        let in_millis = clock.millis();
+        assert!((millis(told)..=millis(SystemTime::now())).contains(&in_millis), "{in_millis}");
         let first = clock.monotonic();
         assert!(clock.monotonic() >= first);
     }

@@ -14,7 +14,8 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::store::{FORMAT, Identity, Lease, Record, Store, StoreError, Storing, millis};
+use super::clock::millis;
+use super::store::{FORMAT, Identity, Lease, Record, Store, StoreError, Storing};
 
 /// Keeps sessions in a file.
 ///

@@ -19,11 +19,11 @@ pub mod warm;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tracing::Instrument as _;
 
-use self::clock::Clock;
+use self::clock::{Clock, millis, time_of};
 use self::flight::Flight;
 use self::grant::{Grant, SignIn};
 pub use self::hand::InHand;
@@ -185,13 +185,13 @@ impl Session {
 
     /// The live session if there is one, without waiting.
     pub fn at_hand(&self) -> Option<InHand> {
-        self.at_hand_at(self.0.clock.now())
+        self.at_hand_at(self.0.clock.millis())
     }
 
-    /// The same for somebody who has looked at the clock.
-    pub(crate) fn at_hand_at(&self, now: SystemTime) -> Option<InHand> {
+    /// The same for somebody who has looked at the clock, for the milliseconds since 1970.
+    pub(crate) fn at_hand_at(&self, now: u64) -> Option<InHand> {
         let live = InHand::of(self.0.live.load())?;
-        (!self.0.terms.is_over(live.idle(now))).then_some(live)
+        (!self.0.terms.is_over(live.idle_millis(now))).then_some(live)
     }
 
     /// The live session, or a new one. However many callers find none, one sign-in is made, and all of them get its outcome.
@@ -230,7 +230,7 @@ impl Session {
 
     /// Notes that a call was completed: the idle time counts from now. A store is told of it now and then, on a task of its own.
     pub(crate) fn completed(&self, live: &Live) {
-        let now = self.0.clock.now();
+        let now = self.0.clock.millis();
         live.touch(now);
         if let (Some(keeper), Some(id)) = (&self.0.keeper, &live.id) {
             keeper.used(id, now, self.way().idle);
@@ -244,7 +244,7 @@ impl Session {
         if let (Some(keeper), Some(live)) = (&self.0.keeper, live)
             && let Some(id) = &live.id
         {
-            keeper.settle(id, std::time::UNIX_EPOCH + Duration::from_millis(live.last_used())).await;
+            keeper.settle(id, time_of(live.last_used())).await;
         }
     }
 
@@ -293,7 +293,7 @@ impl Session {
     pub fn status(&self) -> Status {
         let (now, identity) = (self.0.clock.now(), self.0.sign_in.identity());
         let state = self.lock();
-        let (live, refused) = match state::decide(&state.phase, &self.0.terms, now, self.0.clock.monotonic()) {
+        let (live, refused) = match state::decide(&state.phase, &self.0.terms, millis(now), self.0.clock.monotonic()) {
             Decision::Use(live) => (Some(live), false),
             Decision::SignIn(_) => (None, false),
             Decision::Fail(_) => (None, true),

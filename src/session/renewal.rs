@@ -9,8 +9,9 @@ use futures_util::future::{Either, select};
 
 use super::Shared;
 use super::away::Away;
+use super::clock::{millis, time_of, whole_millis};
 use super::grant::Grant;
-use super::store::{FORMAT, Identity, Lease, Record, Store, StoreError, millis, random_id};
+use super::store::{FORMAT, Identity, Lease, Record, Store, StoreError, random_id};
 use crate::error::Error;
 
 /// A session as it comes from the vendor or the store.
@@ -130,8 +131,7 @@ impl Kept {
         if self.refused.lock().unwrap_or_else(PoisonError::into_inner).contains(&record.id) {
             return Ok(None);
         }
-        let idle = shared.clock.now().duration_since(record.last_used()).unwrap_or_default();
-        if shared.terms.is_over(idle) {
+        if shared.terms.is_over(shared.clock.millis().saturating_sub(record.last_used)) {
             return Ok(None);
         }
         let Ok(mut grant) = shared.sign_in.restore(record.session.clone()) else { return Ok(None) };
@@ -184,15 +184,15 @@ impl Keeper {
 
     /// Tells the store that the session was used, but not more often than a fortieth of the idle limit: somebody else's view of it
     /// may be that much too old, and no more. A store may forget what is not used, so it is told of a session without a limit too.
-    pub(super) fn used(&self, id: &str, now: SystemTime, idle: Option<Duration>) {
-        let (at, last) = (millis(now), self.0.told.load(Ordering::Relaxed));
-        let apart = u64::try_from((idle.unwrap_or(A_DAY) / 40).as_millis()).unwrap_or(u64::MAX);
-        if at.abs_diff(last) < apart
-            || self.0.told.compare_exchange(last, at, Ordering::Relaxed, Ordering::Relaxed).is_err()
+    pub(super) fn used(&self, id: &str, now: u64, idle: Option<Duration>) {
+        let last = self.0.told.load(Ordering::Relaxed);
+        let apart = whole_millis(idle.unwrap_or(A_DAY) / 40);
+        if now.abs_diff(last) < apart
+            || self.0.told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
         {
             return;
         }
-        let (keeper, id) = (self.clone(), id.to_owned());
+        let (keeper, id, now) = (self.clone(), id.to_owned(), time_of(now));
         tokio::spawn(async move {
             if let Err(error) = keeper.0.store.touch(&keeper.0.identity, &id, now).await {
                 keeper.0.away.note_failed(&error);

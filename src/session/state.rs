@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::SessionPolicy;
+use super::clock::{millis, whole_millis};
 use super::grant::Grant;
-use super::store::millis;
 use crate::error::Error;
 use crate::table::Way;
 
@@ -49,8 +49,8 @@ impl Live {
     }
 
     /// Notes a completed call: the idle time counts from here.
-    pub(super) fn touch(&self, now: SystemTime) {
-        self.last_used.store(millis(now), Ordering::Relaxed);
+    pub(super) fn touch(&self, now: u64) {
+        self.last_used.store(now, Ordering::Relaxed);
     }
 
     /// When the last call completed, in milliseconds since 1970.
@@ -60,7 +60,11 @@ impl Live {
 
     /// How long no call has completed. Zero if the clock has gone back.
     pub fn idle(&self, now: SystemTime) -> Duration {
-        Duration::from_millis(millis(now).saturating_sub(self.last_used.load(Ordering::Relaxed)))
+        Duration::from_millis(self.idle_millis(millis(now)))
+    }
+
+    pub(super) fn idle_millis(&self, now: u64) -> u64 {
+        now.saturating_sub(self.last_used())
     }
 
     /// Whether the session is MFA-trusted, as far as the vendor has said.
@@ -108,8 +112,8 @@ pub(crate) enum Phase {
 /// How long things hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Terms {
-    /// How long a session may idle and still count as alive: the vendor's limit less the margin, or less half of it if that is less.
-    lasts: Option<Duration>,
+    /// How many milliseconds a session may idle and still count as alive: the vendor's limit less the margin, or less half of it if that is less.
+    lasts: Option<u64>,
     /// One for all sessions at an address.
     pub(crate) policy: Arc<SessionPolicy>,
 }
@@ -150,12 +154,12 @@ impl Cause {
     }
 }
 
-/// Decides, from the state and the two clocks alone.
-pub(crate) fn decide(phase: &Phase, terms: &Terms, now: SystemTime, monotonic: Duration) -> Decision {
+/// Decides, from the state and the two clocks alone; `now` is in milliseconds since 1970.
+pub(crate) fn decide(phase: &Phase, terms: &Terms, now: u64, monotonic: Duration) -> Decision {
     match phase {
         Phase::Cold => Decision::SignIn(Cause::Cold),
         Phase::Dead => Decision::SignIn(Cause::Dead),
-        Phase::Live(live) if terms.is_over(live.idle(now)) => Decision::SignIn(Cause::Idle),
+        Phase::Live(live) if terms.is_over(live.idle_millis(now)) => Decision::SignIn(Cause::Idle),
         Phase::Live(live) => Decision::Use(live.clone()),
         Phase::Refused { at, .. } if monotonic.saturating_sub(*at) >= terms.policy.hold_off => {
             Decision::SignIn(Cause::HoldOffPassed)
@@ -167,18 +171,18 @@ pub(crate) fn decide(phase: &Phase, terms: &Terms, now: SystemTime, monotonic: D
 impl Terms {
     /// `idle` is the vendor's limit.
     pub(super) fn new(idle: Option<Duration>, policy: Arc<SessionPolicy>) -> Self {
-        let lasts = idle.map(|limit| limit.saturating_sub(policy.margin.min(limit / 2)));
+        let lasts = idle.map(|limit| whole_millis(limit.saturating_sub(policy.margin.min(limit / 2))));
         Self { lasts, policy }
     }
 
-    /// Whether a session that has been idle for this long counts as gone: the vendor has ended it, or is about to.
-    pub(super) fn is_over(&self, idle: Duration) -> bool {
+    /// Whether a session that has been idle for so many milliseconds counts as gone: the vendor has ended it, or is about to.
+    pub(super) fn is_over(&self, idle: u64) -> bool {
         self.lasts.is_some_and(|lasts| idle >= lasts)
     }
 
     /// For how much longer it counts as alive; `None` where it may idle for ever.
     pub(super) fn left(&self, idle: Duration) -> Option<Duration> {
-        self.lasts.map(|lasts| lasts.saturating_sub(idle))
+        self.lasts.map(|lasts| Duration::from_millis(lasts).saturating_sub(idle))
     }
 }
 
@@ -219,10 +223,9 @@ impl Pauses {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use proptest::prelude::*;
 
+    use super::super::clock::time_of;
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(35 * 60);
@@ -230,12 +233,13 @@ mod tests {
         Terms::new(Some(LIMIT), Arc::default())
     }
 
-    fn at(seconds: u64) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
+    fn at(seconds: u64) -> u64 {
+        (1_000_000 + seconds) * 1000
     }
 
     fn live() -> Arc<Live> {
-        Arc::new(Live::new(1, Grant::new([("session", "example".into())]).unwrap(), None, at(0), at(0), false))
+        let (grant, granted) = (Grant::new([("session", "example".into())]).unwrap(), time_of(at(0)));
+        Arc::new(Live::new(1, grant, None, granted, granted, false))
     }
 
     static WAY: Way = Way {
@@ -275,7 +279,7 @@ mod tests {
     #[test]
     fn a_clock_that_went_back_does_not_end_a_session() {
         let phase = Phase::Live(live());
-        assert!(matches!(decide(&phase, &terms(), UNIX_EPOCH, Duration::ZERO), Decision::Use(_)));
+        assert!(matches!(decide(&phase, &terms(), 0, Duration::ZERO), Decision::Use(_)));
     }
 
     #[test]

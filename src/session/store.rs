@@ -6,11 +6,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::clock::time_of;
 use crate::secret::Secret;
 
 /// What a store does takes time and may fail.
@@ -180,21 +181,17 @@ impl Record {
 
     /// When it was granted.
     pub fn since(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.since)
+        time_of(self.since)
     }
 
     /// The time of the last completed call.
     pub fn last_used(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.last_used)
+        time_of(self.last_used)
     }
 }
 
 /// The year 10000, in milliseconds since 1970: no time of a record is later, and not every system can tell one that is much later.
 pub(crate) const FAR: u64 = 253_402_300_800_000;
-
-pub(crate) fn millis(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::task::AbortHandle;
 use tracing::Instrument as _;
 
+use super::clock::time_of;
 use super::grant::{NotRenewed, Pending};
 use super::state::Live;
 use super::{InHand, Session};
@@ -130,7 +131,7 @@ struct Usage {
 impl Usage {
     fn note(&mut self, live: Option<&Live>) {
         let Some(used) = live.map(Live::last_used).filter(|used| *used != self.seen) else { return };
-        self.real = self.real.max(SystemTime::UNIX_EPOCH + Duration::from_millis(used));
+        self.real = self.real.max(time_of(used));
         self.seen = used;
     }
 

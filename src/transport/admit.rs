@@ -1,14 +1,16 @@
 //! What a call has to have before it is sent: a session, a place among those under way, a share of each count.
 
 use std::pin::pin;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use reqwest::Request;
 use smallvec::SmallVec;
 
 use super::budget::{Claim, Taken};
 use super::call::Call;
 use super::observe::Waited;
 use super::pace::{HeldPlace, Meter, Turn};
+use super::sending::Sending;
 use crate::error::Error;
 use crate::session::clock::Wait;
 use crate::session::store::Lease;
@@ -37,35 +39,43 @@ type Places = SmallVec<[HeldPlace; 1]>;
 type Turns<'t> = SmallVec<[Turn<'t>; 1]>;
 
 impl Call<'_> {
-    /// Gets everything that a try needs: a session, a place, a share of each budget.
-    pub(super) async fn admit(&self) -> Result<Admitted, Error> {
-        if let Some(admitted) = self.admit_at_once(self.shared.wire.clock().now()) {
-            return Ok(admitted);
-        }
+    /// Gets everything that a try needs: a request, a session, a place, a share of each budget.
+    pub(super) async fn admit(&self, sending: &mut Sending<'_>) -> Result<(Box<Request>, Admitted), Error> {
         let mut timer = None;
         loop {
             // Boxed, as whatever few calls come to: else every call would carry the room for it about. Two boxes, for thousands can be
             // in line, and only a few have their turn.
-            let turn = Box::pin(self.turn(&mut timer)).await?;
-            if let Some(admitted) = Box::pin(self.admit_in_turn(turn, &mut timer)).await? {
-                return Ok(admitted);
+            let mut turn = Box::pin(self.turn(&mut timer)).await?;
+            // Before anything is counted for it.
+            let request = self.request(sending)?;
+            let admitted = match self.admit_at_once(&mut turn, self.shared.wire.clock().millis()) {
+                Some(admitted) => Some(admitted),
+                None => Box::pin(self.admit_in_turn(turn, &mut timer)).await?,
+            };
+            match admitted {
+                Some(admitted) => return Ok((request, admitted)),
+                None => sending.put_back(request),
             }
         }
     }
 
-    /// The same, if none of it has to be waited for. That is how it mostly is.
-    pub(super) fn admit_at_once(&self, now: SystemTime) -> Option<Admitted> {
+    /// All but the request, if none of it has to be waited for. That is how it mostly is. Takes the turn with it, if there is one.
+    pub(super) fn admit_at_once(&self, turn: &mut Option<LineTurn>, now: u64) -> Option<Admitted> {
         if self.shared.wire.budget().is_some() {
             return None;
         }
         let live = match self.session() {
-            Some(session) if session.has_a_line() => return None,
             Some(session) => Some(session.at_hand_at(now)?),
             None => None,
         };
         let (places, mut counted) = self.take(now)?;
         counted.is_final = true;
-        Some(Admitted { live, share: Share { places, turn: None, lease: None } })
+        Some(Admitted { live, share: Share { places, turn: turn.take(), lease: None } })
+    }
+
+    /// Whether others stand in line for the session: who comes now comes after them.
+    pub(super) fn has_a_line(&self) -> bool {
+        self.session().is_some_and(Session::has_a_line)
     }
 
     /// The same, waiting for what is not there. In the order of session, window, place, count, and again from the start when waiting for one
@@ -75,7 +85,7 @@ impl Call<'_> {
         mut turn: Option<LineTurn>,
         timer: &mut Option<Wait>,
     ) -> Result<Option<Admitted>, Error> {
-        let now = || self.shared.wire.clock().now();
+        let now = || self.shared.wire.clock().millis();
         loop {
             let live = self.live(turn.as_ref(), timer).await?;
             let (places, mut counted) = match self.take(now()) {
@@ -102,7 +112,7 @@ impl Call<'_> {
     }
 
     /// Takes a place and counts the call, if both can be had at once and nobody waits for the next window.
-    fn take(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
+    fn take(&self, now: u64) -> Option<(Places, Counted<'_>)> {
         if self.meters().any(|meter| meter.gauge().has_a_line()) {
             return None;
         }
@@ -110,7 +120,7 @@ impl Call<'_> {
     }
 
     /// The same for the head of the line. By the order of the meters a place comes first, and is given back where a count cannot be had.
-    fn take_at_head(&self, now: SystemTime) -> Option<(Places, Counted<'_>)> {
+    fn take_at_head(&self, now: u64) -> Option<(Places, Counted<'_>)> {
         let (mut places, mut counted) = (Places::new(), Counted::none(self));
         for meter in self.meters() {
             if let Some(place) = meter.try_place()? {
@@ -128,7 +138,7 @@ impl Call<'_> {
         turn: &mut Option<LineTurn>,
         timer: &mut Option<Wait>,
     ) -> Result<Option<(Places, Counted<'_>)>, Error> {
-        let now = || self.shared.wire.clock().now();
+        let now = || self.shared.wire.clock().millis();
         if !self.windows_are_open(now()) {
             // It can take long, and those behind may have something else to do.
             *turn = None;
@@ -166,7 +176,7 @@ impl Call<'_> {
         let at_once = self.meters().filter_map(Meter::at_once).min();
         let (Some(session), Some(at_once)) = (self.session(), at_once) else { return Ok(None) };
         // Whoever has to wait for a window waits for it in its own line, and is told at once if that takes too long.
-        if session.at_hand().is_some() && !self.windows_are_open(self.shared.wire.clock().now()) {
+        if session.at_hand().is_some() && !self.windows_are_open(self.shared.wire.clock().millis()) {
             return Ok(None);
         }
         match self.bound_by(timer, "waiting for a place", pin!(session.turn(at_once))).await {
@@ -192,7 +202,7 @@ impl Call<'_> {
         self.bound_by(timer, "waiting for the sign-in", pin!(acquired)).await?.map(Some)
     }
 
-    fn windows_are_open(&self, now: SystemTime) -> bool {
+    fn windows_are_open(&self, now: u64) -> bool {
         self.meters().all(|meter| meter.gauge().is_open(now))
     }
 
@@ -200,7 +210,7 @@ impl Call<'_> {
     async fn wait_for_windows(&self, timer: &mut Option<Wait>) -> Result<Turns<'_>, Error> {
         let mut turns = Turns::new();
         for meter in self.meters() {
-            let now = || self.shared.wire.clock().now();
+            let now = || self.shared.wire.clock().millis();
             if meter.gauge().is_open(now()) {
                 continue;
             }
@@ -254,7 +264,7 @@ impl Call<'_> {
     }
 
     /// Counts the call into every window, or into none.
-    fn spend(&self, now: SystemTime) -> Option<Counted<'_>> {
+    fn spend(&self, now: u64) -> Option<Counted<'_>> {
         let mut counted = Counted::none(self);
         for meter in self.meters() {
             counted.count(meter.gauge().spend(now))?;

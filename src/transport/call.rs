@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::future::{Either, FutureExt as _, select};
 use reqwest::Request;
@@ -18,7 +18,7 @@ use super::response::{Payload, Response};
 use super::sending::Sending;
 use super::{Connection, Gate, Shared};
 use crate::error::{Error, Mismatch, Refusal};
-use crate::session::clock::Wait;
+use crate::session::clock::{Wait, time_of};
 use crate::session::grant::Pending;
 use crate::session::{InHand, Session};
 use crate::table::{Operation, Scheme};
@@ -31,7 +31,8 @@ pub(super) struct Call<'c> {
     pub(super) schemes: &'static [&'static Scheme],
     /// The time by which it has to be over, by the monotonic clock.
     end: Duration,
-    sent_at: Option<SystemTime>,
+    /// When it was sent for the first time, in milliseconds since 1970.
+    sent_at: Option<u64>,
     /// The last refusal by a limit, without secrets, for the error if waiting for the limit takes too long.
     pub(super) limited: Option<Box<Refusal>>,
 }
@@ -41,7 +42,7 @@ struct Try<'c> {
     live: Option<InHand>,
     attempt: Attempt<'c>,
     /// When the first one was made.
-    sent_at: SystemTime,
+    sent_at: u64,
 }
 
 impl<'c> Call<'c> {
@@ -66,13 +67,13 @@ impl<'c> Call<'c> {
                     if let (Some(gate), None) = (gate, &lease) {
                         lease = Some(self.gated("waiting for the company", gate.enter(self.operation)).await?);
                     }
-                    let admitted = self.admit().await?;
+                    let (request, admitted) = self.admit(sending).await?;
                     if let Some(gate) = gate {
                         let again = tries > 0 || replays > 0;
                         self.gated("asking for the company", gate.check(self.operation, again)).await?;
                     }
-                    let now = self.shared.wire.clock().now();
-                    self.send(sending.next(self.operation.id)?, admitted, tries, self.left(), now)?
+                    let now = self.shared.wire.clock().millis();
+                    self.send(request, admitted, tries, self.left(), now)?
                 }
             };
             tries += 1;
@@ -117,12 +118,16 @@ impl<'c> Call<'c> {
 
     /// The next try, if nothing has to be waited for: that is how it mostly is.
     fn begin(&mut self, sending: &mut Sending<'_>, tries: u32) -> Result<Option<Try<'c>>, Error> {
-        // What cannot be built is told here, before anything is waited for.
-        let request = sending.next(self.operation.id)?;
-        self.shared.wire.check_target(self.operation, &request)?;
-        let now = self.shared.wire.clock().now();
         // A gate is waited for before the rest, and asked again after it.
-        let admitted = if self.gate().is_none() { self.admit_at_once(now) } else { None };
+        let is_gated = self.gate().is_some();
+        // Of the thousands that can be in line, none has a request before its turn.
+        if !is_gated && self.has_a_line() {
+            return Ok(None);
+        }
+        // What cannot be built is told here, before anything else is waited for.
+        let request = self.request(sending)?;
+        let now = self.shared.wire.clock().millis();
+        let admitted = if is_gated { None } else { self.admit_at_once(&mut None, now) };
         let Some(admitted) = admitted else {
             sending.put_back(request);
             return Ok(None);
@@ -132,13 +137,20 @@ impl<'c> Call<'c> {
         self.send(request, admitted, tries, left, now).map(Some)
     }
 
+    /// The next try's request, which is for the operation.
+    pub(super) fn request(&self, sending: &mut Sending<'_>) -> Result<Box<Request>, Error> {
+        let request = sending.next(self.operation.id)?;
+        self.shared.wire.check_target(self.operation, &request)?;
+        Ok(request)
+    }
+
     fn send(
         &mut self,
         mut request: Box<Request>,
         Admitted { live, share }: Admitted,
         tries: u32,
         left: Duration,
-        now: SystemTime,
+        now: u64,
     ) -> Result<Try<'c>, Error> {
         let policy = self.shared.wire.policy();
         if left.is_zero() || left < self.shortest() {
@@ -186,7 +198,7 @@ impl<'c> Call<'c> {
             .filter(|meter| meter.limit.refused_with.is_some_and(|code| refusal.codes().any(|found| found == code)));
         // Of two limits with one code, the one that names the operation is meant.
         if let Some(meter) = meters.max_by_key(|meter| !meter.limit.operations.is_empty()) {
-            let now = self.shared.wire.clock().now();
+            let now = self.shared.wire.clock().millis();
             meter.gauge().refused(now, retry_after, again);
             let wait = meter.gauge().wait(now);
             if let (Some(budget), Some(claim)) = (self.shared.wire.budget().filter(|_| !wait.is_zero()), meter.claim())
@@ -230,7 +242,7 @@ impl<'c> Call<'c> {
         match decision {
             Next::Ambiguous => Err(Error::Ambiguous {
                 operation: self.operation.id,
-                sent_at: self.sent_at.unwrap_or(SystemTime::UNIX_EPOCH),
+                sent_at: time_of(self.sent_at.unwrap_or_default()),
                 source: Box::new(error),
             }),
             Next::GiveUp => Err(error),

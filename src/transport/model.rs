@@ -154,7 +154,19 @@ impl Stage {
 
     /// A call as far as to where it would be sent, and back.
     async fn call(&self) -> Result<(), Error> {
-        let admitted = Call::new(&self.connection, &LIST, SCHEMES).admit().await?;
+        let call = Call::new(&self.connection, &LIST, SCHEMES);
+        let at_once = match call.has_a_line() {
+            true => None,
+            false => call.admit_at_once(&mut None, self.connection.clock().millis()),
+        };
+        let admitted = match at_once {
+            Some(admitted) => admitted,
+            None => {
+                let url = format!("{}{}", self.connection.base(), LIST.path).parse().unwrap();
+                let request = Request::new(reqwest::Method::GET, url);
+                call.admit(&mut Sending::Given(Box::new(request))).await?.1
+            }
+        };
         let _under_way = UnderWay::begin(self);
         self.hours.lock().unwrap().push(self.connection.clock().monotonic().as_secs() / HOUR.as_secs());
         yield_now().await;

@@ -1,12 +1,12 @@
 //! Pacing: keeps calls within what the vendor allows, so that it has nothing to refuse.
 //!
 //! Waiting is in line, for a place among those under way as for the next window; it costs no call, and a caller who gives up leaves
-//! nothing behind. What is counted is in [`Window`], without a clock; who waits, and for how long, is decided in `admit`.
+//! nothing behind. What is counted is in [`Window`], without a clock: the time is handed in, in milliseconds since 1970. Who waits, and for how long, is decided in `admit`.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -204,7 +204,7 @@ impl Gauge {
     }
 
     /// How long until a call may go; zero for now. Takes nothing.
-    pub(crate) fn wait(&self, now: SystemTime) -> Duration {
+    pub(crate) fn wait(&self, now: u64) -> Duration {
         match self {
             Self::Places(_) => Duration::ZERO,
             Self::Window(counter) => lock(&counter.window).wait(now),
@@ -220,7 +220,7 @@ impl Gauge {
     }
 
     /// Whether a call may go now, and nobody waits who came before.
-    pub(crate) fn is_open(&self, now: SystemTime) -> bool {
+    pub(crate) fn is_open(&self, now: u64) -> bool {
         !self.has_a_line() && self.wait(now).is_zero()
     }
 
@@ -232,7 +232,7 @@ impl Gauge {
     }
 
     /// Counts a call; `false` if none may go now.
-    pub(crate) fn spend(&self, now: SystemTime) -> bool {
+    pub(crate) fn spend(&self, now: u64) -> bool {
         match self {
             Self::Places(_) => true,
             Self::Window(counter) => lock(&counter.window).spend(now),
@@ -248,7 +248,7 @@ impl Gauge {
 
     /// The vendor says that nothing is left: for `retry_after`, or else until the window ends. Without its word on how long, it is
     /// believed only if our own count agrees, or if it says so `again`.
-    pub(crate) fn refused(&self, now: SystemTime, retry_after: Option<Duration>, again: bool) {
+    pub(crate) fn refused(&self, now: u64, retry_after: Option<Duration>, again: bool) {
         if let Self::Window(counter) = self {
             let mut window = lock(&counter.window);
             if retry_after.is_some() || again || window.is_half_spent(now) {
@@ -284,12 +284,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use super::*;
 
-    fn at(seconds: u64) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(seconds)
+    fn at(seconds: u64) -> u64 {
+        seconds * 1000
     }
 
     const fn unlimited() -> Api {

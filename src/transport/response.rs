@@ -1,7 +1,6 @@
 //! An answer that has passed as a success.
 
 use std::fmt;
-use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
@@ -13,6 +12,7 @@ use super::decode::decode;
 use super::hide::Hide;
 use super::stream::ByteStream;
 use crate::error::{Error, Mismatch, Refusal};
+use crate::session::clock::time_of;
 use crate::table::Operation;
 
 /// A vendor's successful answer.
@@ -22,8 +22,8 @@ pub struct Response {
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
     pub(crate) hide: Hide,
-    /// When the call was sent for the first time.
-    pub(crate) sent_at: SystemTime,
+    /// When the call was sent for the first time, in milliseconds since 1970.
+    pub(crate) sent_at: u64,
 }
 
 impl fmt::Debug for Response {
@@ -91,7 +91,7 @@ impl Response {
             return misfit;
         }
         // What is no JSON at all, such as half of one, is not the vendor's word that the call was done.
-        Error::Ambiguous { operation, sent_at: self.sent_at, source: Box::new(misfit) }
+        Error::Ambiguous { operation, sent_at: time_of(self.sent_at), source: Box::new(misfit) }
     }
 
     fn is_json(&self) -> bool {

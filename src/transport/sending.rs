@@ -54,7 +54,7 @@ impl Sending<'_> {
         }
     }
 
-    /// Takes a request back that was not tried: it has to wait. Of thousands who wait in line, each has its request all that time, so what is
+    /// Takes a request back that was not tried: it has to wait. Of thousands who wait for a sign-in, each has its request all that time, so what is
     /// kept of it is small where that can be.
     pub(super) fn put_back(&mut self, request: Box<Request>) {
         match self {

@@ -1,9 +1,9 @@
-//! A count of calls within a time, by the vendor's window: a state and the time, no clock of its own.
+//! A count of calls within a time, by the vendor's window: a state and the time, in milliseconds since 1970; no clock of its own.
 
 use std::collections::VecDeque;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use crate::session::store::millis;
+use crate::session::clock::whole_millis;
 
 /// What has been counted, and since when.
 #[derive(Debug, Clone)]
@@ -22,12 +22,12 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn new(most: u32, per: Duration, clock: bool) -> Self {
-        let per = u64::try_from(per.as_millis()).unwrap_or(u64::MAX).max(1);
+        let per = whole_millis(per).max(1);
         Self { most, per, clock, calls: VecDeque::new(), count: 0, start: 0, closed: 0 }
     }
 
-    pub(crate) fn wait(&mut self, now: SystemTime) -> Duration {
-        let now = self.roll(now);
+    pub(crate) fn wait(&mut self, now: u64) -> Duration {
+        self.roll(now);
         let open = if self.count < self.most {
             now
         } else if self.clock {
@@ -39,13 +39,13 @@ impl Window {
         Duration::from_millis(open.max(self.closed).saturating_sub(now).min(self.per))
     }
 
-    pub(crate) fn spend(&mut self, now: SystemTime) -> bool {
+    pub(crate) fn spend(&mut self, now: u64) -> bool {
         if !self.wait(now).is_zero() {
             return false;
         }
         self.count += 1;
         if !self.clock {
-            self.calls.push_back(millis(now));
+            self.calls.push_back(now);
         }
         true
     }
@@ -55,24 +55,23 @@ impl Window {
         self.calls.pop_back();
     }
 
-    pub(crate) fn is_half_spent(&mut self, now: SystemTime) -> bool {
+    pub(crate) fn is_half_spent(&mut self, now: u64) -> bool {
         self.roll(now);
         self.count >= self.most / 2
     }
 
-    pub(crate) fn close(&mut self, now: SystemTime, retry_after: Option<Duration>) {
-        let now = self.roll(now);
+    pub(crate) fn close(&mut self, now: u64, retry_after: Option<Duration>) {
+        self.roll(now);
         self.closed = match retry_after {
             // No longer than a window, after which the vendor is asked again: one odd answer must not stop everybody for a day.
-            Some(wait) => now + u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(self.per),
+            Some(wait) => now + whole_millis(wait).min(self.per),
             None if self.clock => self.start + self.per,
             None => now + self.per,
         };
     }
 
-    /// Forgets what no longer counts, and tells the time in milliseconds since 1970.
-    fn roll(&mut self, now: SystemTime) -> u64 {
-        let now = millis(now);
+    /// Forgets what no longer counts.
+    fn roll(&mut self, now: u64) {
         if !self.clock {
             self.calls.retain(|call| *call + self.per > now && *call <= now + self.per);
             self.count = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
@@ -85,20 +84,17 @@ impl Window {
             }
         }
         self.closed = self.closed.min(now + self.per);
-        now
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use proptest::prelude::*;
 
     use super::*;
 
-    fn at(seconds: u64) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(seconds)
+    fn at(seconds: u64) -> u64 {
+        seconds * 1000
     }
 
     #[test]
@@ -141,7 +137,7 @@ mod tests {
                 } else {
                     let wait = window.wait(at(now));
                     prop_assert!(!wait.is_zero() && wait <= Duration::from_secs(per));
-                    prop_assert!(window.clone().wait(at(now) + wait).is_zero(), "after the wait a call may go");
+                    prop_assert!(window.clone().wait(at(now) + whole_millis(wait)).is_zero(), "after the wait a call may go");
                 }
                 let counted = sent.iter().filter(|sent| if clock { **sent / per == now / per } else { **sent + per > now });
                 prop_assert!(counted.count() <= most as usize);
