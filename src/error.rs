@@ -84,7 +84,7 @@ pub enum Error {
         detail: String,
     },
     /// The call was sent and nobody knows whether the vendor acted on it. It was not sent again: find out before you do.
-    #[error("{operation} was sent and its fate is unknown; look before sending it again")]
+    #[error("{operation} was sent{} and its fate is unknown; look before sending it again", sent_words(*sent_at))]
     Ambiguous {
         /// The operation.
         operation: &'static str,
@@ -154,7 +154,8 @@ fn limit_words(limit: Option<&str>, until: Option<SystemTime>, refusal: Option<&
         words.push_str(&format!(": the limit of {limit} is spent"));
     }
     if let Some(until) = until {
-        words.push_str(&format!(", until {}", date(until)));
+        let until = date(until).unwrap_or_else(|| "further notice".into());
+        words.push_str(&format!(", until {until}"));
     }
     if let Some(refusal) = refusal {
         words.push_str(&format!(": {refusal}"));
@@ -162,14 +163,14 @@ fn limit_words(limit: Option<&str>, until: Option<SystemTime>, refusal: Option<&
     words
 }
 
+fn sent_words(sent_at: SystemTime) -> String {
+    date(sent_at).map_or_else(String::new, |date| format!(" on {date}"))
+}
+
 /// In HTTP's form, which ends with the year 9999.
-fn date(time: SystemTime) -> String {
+fn date(time: SystemTime) -> Option<String> {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    if since < Duration::from_secs(253_402_300_800) {
-        httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since)
-    } else {
-        "further notice".into()
-    }
+    (since < Duration::from_secs(253_402_300_800)).then(|| httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since))
 }
 
 fn found_words(found: Option<i64>) -> String {

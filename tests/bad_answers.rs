@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ledgerkey::client::Connection;
 use ledgerkey::client::dynamic::Arguments;
+use ledgerkey::session::clock::Clock as _;
 use ledgerkey::{Error, bezala, bill};
 use serde_json::json;
 use support::{ROWS, RecordingClock, Reply, Vendor, Vendors, calls_of, plain, read_call, refused, settings, success};
@@ -203,11 +204,11 @@ async fn a_sign_in_that_meets_a_limit_inside_a_success_is_not_remembered_as_refu
 #[tokio::test]
 async fn a_write_whose_answer_cannot_be_read_is_ambiguous_where_the_answer_tells() {
     let vendor = Vendor::granting("example-session", |_| Reply::text(200, "text/html", "<html>"));
-    let vendors = Vendors::at(&vendor.url(), &settings(&RecordingClock::new()));
-    let connection = vendors.open(("bill-v2", "developer-key"), &plain).unwrap();
+    let clock = RecordingClock::new();
+    let connection = Vendors::at(&vendor.url(), &settings(&clock)).open(("bill-v2", "developer-key"), &plain).unwrap();
     let error = connection.call(&bill::v2::operations::MFA_CHALLENGE, &Arguments::default()).await.unwrap_err();
-    let Error::Ambiguous { source, .. } = &error else { panic!("{error}: {error:?}") };
-    assert_eq!((source.kind(), vendor.calls().len()), ("decode", 1));
+    let Error::Ambiguous { source, sent_at, .. } = &error else { panic!("{error}: {error:?}") };
+    assert_eq!((source.kind(), *sent_at, vendor.calls().len()), ("decode", clock.now(), 1));
 }
 
 #[tokio::test]

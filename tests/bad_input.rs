@@ -5,8 +5,9 @@
 mod support;
 
 use std::future::ready;
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -17,8 +18,8 @@ use ledgerkey::client::dynamic::Arguments;
 use ledgerkey::client::{Claim, ClientInfo as _, Settings, SharedBudget, Taken};
 use ledgerkey::session::store::{Lease, Storing};
 use percent_encoding::percent_decode_str;
-use reqwest::{Method, Request};
-use support::{ROWS, RecordingClock, Vendor, Vendors, plain, read_call, settings, success};
+use reqwest::{Method, Request, Url};
+use support::{ROWS, RecordingClock, Vendor, Vendors, grant, is_sign_in, plain, read_call, settings, success};
 
 /// The fields of a way, what an error calls each, and whether it goes as a header.
 fn fields((api, way): (&str, &str)) -> Vec<(&'static str, &'static str, bool)> {
@@ -281,27 +282,54 @@ impl SharedBudget for Granting {
 /// Whoever is in line has no request yet. One that cannot be built is told so at its turn: it takes nothing of the limits, and nobody's turn.
 #[tokio::test]
 async fn what_was_left_out_by_one_in_line_is_named_and_takes_nothing_from_the_others() {
-    let vendor = Vendor::granting("example-session", |request| success(request.path()));
-    let budget = Arc::new(Granting::default());
-    let mut settings = settings(&RecordingClock::new());
-    settings.budget = Some(budget.clone());
-    let organization = Vendors::at(&vendor.url(), &settings).organization(("bill", "developer-key"), &plain).unwrap();
-    let api = organization.api();
-    let list = async || api.list_vendors().send().await.map(drop);
-    let wrong = async || api.get_vendor().send().await.map(drop);
-    // Nobody is signed in: the first three wait for that, all others in line.
-    let calls = (0..12).map(|number| if number % 4 == 3 { wrong().boxed_local() } else { list().boxed_local() });
-    let outcomes = join_all(calls).await;
-    for (number, outcome) in outcomes.into_iter().enumerate() {
-        match outcome {
-            Ok(()) => assert_ne!(number % 4, 3),
-            Err(error) => {
-                assert_eq!(number % 4, 3, "{error}");
-                assert!(error.kind() == "config" && error.to_string().contains("vendor_id"), "{error}");
+    for budget in [None, Some(Arc::new(Granting::default()))] {
+        let shut = Arc::new((Mutex::new(true), Condvar::new()));
+        let door = shut.clone();
+        let vendor = Vendor::start(move |request| {
+            if !is_sign_in(request.path()) {
+                return success(request.path());
+            }
+            drop(door.1.wait_while(door.0.lock().unwrap(), |shut| *shut).unwrap());
+            grant(request.path(), "example-session")
+        });
+        let mut settings = settings(&RecordingClock::new());
+        settings.budget = budget.clone().map(|budget| budget as Arc<dyn SharedBudget>);
+        let vendors = Vendors::at(&vendor.url(), &settings);
+        let organization = vendors.organization(("bill", "developer-key"), &plain).unwrap();
+        let (api, built) = (organization.api(), AtomicUsize::new(0));
+        let connection = api.inner();
+        let url: Url = format!("{}/v3/vendors", connection.base()).parse().unwrap();
+        let build = || {
+            built.fetch_add(1, Ordering::Relaxed);
+            Ok(Request::new(Method::GET, url.clone()))
+        };
+        let list = async || connection.exec_built(&bill::api::operations::LIST_VENDORS, false, &build).await.map(drop);
+        let wrong = async || api.get_vendor().send().await.map(drop);
+        // Nobody is signed in: the first three wait for that, all others in line.
+        let is_wrong = |number| (3..6).contains(&number);
+        let calls = (0..12).map(|number| if is_wrong(number) { wrong().boxed_local() } else { list().boxed_local() });
+        let mut outcomes = pin!(join_all(calls));
+        tokio::select! {
+            _ = &mut outcomes => unreachable!("nobody is signed in"),
+            () = vendor.arrived(1) => {}
+        }
+        assert_eq!(built.load(Ordering::Relaxed), 3);
+        *shut.0.lock().unwrap() = false;
+        shut.1.notify_all();
+        for (number, outcome) in outcomes.await.into_iter().enumerate() {
+            match outcome {
+                Ok(()) => assert!(!is_wrong(number)),
+                Err(error) => {
+                    assert!(is_wrong(number), "{error}");
+                    assert!(error.kind() == "config" && error.to_string().contains("vendor_id"), "{error}");
+                }
             }
         }
+        assert_eq!((vendor.sign_ins(), vendor.calls().len(), built.load(Ordering::Relaxed)), (1, 9, 9));
+        if let Some(budget) = budget {
+            assert_eq!(budget.0.load(Ordering::Relaxed), 10);
+        }
     }
-    assert_eq!((vendor.sign_ins(), vendor.calls().len(), budget.0.load(Ordering::Relaxed)), (1, 9, 10));
 }
 
 #[tokio::test]

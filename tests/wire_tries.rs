@@ -13,6 +13,7 @@ use std::time::Duration;
 use ledgerkey::Error;
 use ledgerkey::bill::Organization;
 use ledgerkey::client::{Claim, ClientInfo as _, SharedBudget, Taken};
+use ledgerkey::session::clock::Clock as _;
 use ledgerkey::session::store::Storing;
 use support::{
     ROWS, Received, RecordingClock, Reply, Vendor, Vendors, call, calls_of, grant, is_sign_in, plain, read_call,
@@ -308,6 +309,26 @@ async fn on_a_timeout_a_call_that_creates_is_not_sent_again() {
             assert_eq!((error.kind(), vendor.calls().len()), (kind, sends), "{row:?} {operation}: {error}");
         }
     }
+}
+
+/// A call that was refused at first may have been sent long before the try whose fate is unknown: what to look for was made after the first.
+#[tokio::test]
+async fn an_ambiguous_call_tells_when_it_was_first_sent() {
+    let calls = AtomicUsize::new(0);
+    let vendor = Vendor::granting("example", move |_| match calls.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::json(429, "[]"),
+        _ => Reply::Cut(Vec::new()),
+    });
+    let clock = RecordingClock::new();
+    let began = clock.now();
+    let mut settings = settings(&clock);
+    (settings.policy.back_off, settings.policy.longest_back_off) = (Duration::from_secs(9), Duration::from_secs(9));
+    let connection = Vendors::at(&vendor.url(), &settings).open(ROWS[0], &plain).unwrap();
+    let error = call(&connection, "bill", "createVendor").await.unwrap_err();
+    let Error::Ambiguous { sent_at, .. } = &error else { panic!("{error}: {error:?}") };
+    assert_eq!((vendor.calls().len(), *sent_at), (2, began));
+    assert!(clock.now() > began);
+    assert!(error.to_string().starts_with("createVendor was sent on Sun, 06 Nov 1994 08:49:37 GMT and"), "{error}");
 }
 
 /// A vendor that answers calls only once it has been told to, and counts how many of each session are there at a time.

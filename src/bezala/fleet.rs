@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::session::away::Away;
-use crate::session::clock::Clock;
+use crate::session::clock::{Clock, whole_millis};
 use crate::session::company::{CompanyLease, CompanyLock, Standing};
 use crate::session::store::StoreError;
 use crate::table::Operation;
@@ -120,7 +120,7 @@ impl Fleet {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+        whole_millis(self.clock.monotonic())
     }
 }
 

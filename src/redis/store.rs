@@ -10,8 +10,8 @@ use tokio::task::AbortHandle;
 use super::holds::{Hold, Holds, Kind};
 use super::link::Link;
 use super::{NOTHING, PREFIX};
-use crate::session::clock::millis;
-use crate::session::store::{FAR, FORMAT, Identity, Lease, Record, Store, StoreError, Storing, random_id};
+use crate::session::clock::{FAR, millis};
+use crate::session::store::{FORMAT, Identity, Lease, Record, Store, StoreError, Storing, random_id};
 
 pub(super) struct RedisStore {
     link: Arc<Link>,

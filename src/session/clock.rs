@@ -16,9 +16,10 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// session look younger than it is, which costs one refused call and nothing else.
     fn now(&self) -> SystemTime;
 
-    /// The same in whole milliseconds since 1970, as idle times and limits are counted; a time before that is told as 1970. A clock that has them
-    /// at hand gives them without the detour.
-    fn millis(&self) -> u64 {
+    /// The same time of day in whole milliseconds since 1970, as idle times and limits are counted; a time before that is told as 1970.
+    ///
+    /// A clock that has them at hand gives them without the detour by [`now`](Self::now), which must tell the same.
+    fn now_millis(&self) -> u64 {
         millis(self.now())
     }
 
@@ -44,7 +45,7 @@ impl Clock for SystemClock {
         system::now()
     }
 
-    fn millis(&self) -> u64 {
+    fn now_millis(&self) -> u64 {
         system::millis()
     }
 
@@ -68,9 +69,13 @@ pub(crate) fn millis(time: SystemTime) -> u64 {
 
 /// The time of day that is so many milliseconds after the start of 1970.
 pub(crate) fn time_of(millis: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(millis)
+    UNIX_EPOCH + Duration::from_millis(millis.min(FAR))
 }
 
+/// The year 10000, in milliseconds since 1970: no time of a record is later, and not every system can tell one that is much later.
+pub(crate) const FAR: u64 = 253_402_300_800_000;
+
+/// The whole milliseconds of a duration; what is more than all of them can tell, as the most.
 pub(crate) fn whole_millis(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
 }
@@ -129,7 +134,7 @@ mod tests {
         let tick = Duration::from_millis(20);
         let told = clock.now();
         assert!(told + tick >= before && told <= SystemTime::now());
-        let in_millis = clock.millis();
+        let in_millis = clock.now_millis();
         assert!((millis(told)..=millis(SystemTime::now())).contains(&in_millis), "{in_millis}");
         let first = clock.monotonic();
         assert!(clock.monotonic() >= first);

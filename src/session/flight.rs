@@ -48,7 +48,7 @@ impl Session {
         if let Some(flight) = &state.flight {
             return Boarding::Flight(flight.clone());
         }
-        match state::decide(&state.phase, &self.0.terms, self.0.clock.millis(), self.0.clock.monotonic()) {
+        match state::decide(&state.phase, &self.0.terms, self.0.clock.now_millis(), self.0.clock.monotonic()) {
             Decision::Use(live) => Boarding::Decided(Ok(live)),
             Decision::Fail(error) => Boarding::Decided(Err(error)),
             Decision::SignIn(cause) => {

@@ -185,7 +185,7 @@ impl Session {
 
     /// The live session if there is one, without waiting.
     pub fn at_hand(&self) -> Option<InHand> {
-        self.at_hand_at(self.0.clock.millis())
+        self.at_hand_at(self.0.clock.now_millis())
     }
 
     /// The same for somebody who has looked at the clock, for the milliseconds since 1970.
@@ -230,7 +230,7 @@ impl Session {
 
     /// Notes that a call was completed: the idle time counts from now. A store is told of it now and then, on a task of its own.
     pub(crate) fn completed(&self, live: &Live) {
-        let now = self.0.clock.millis();
+        let now = self.0.clock.now_millis();
         live.touch(now);
         if let (Some(keeper), Some(id)) = (&self.0.keeper, &live.id) {
             keeper.used(id, now, self.way().idle);

@@ -108,7 +108,7 @@ impl Session {
     /// Whether forgetting this value would lose something: a session, a sign-in under way, a refusal that still holds.
     pub(crate) fn has_something_to_lose(&self) -> bool {
         let state = self.lock();
-        let next = state::decide(&state.phase, &self.0.terms, self.0.clock.millis(), self.0.clock.monotonic());
+        let next = state::decide(&state.phase, &self.0.terms, self.0.clock.now_millis(), self.0.clock.monotonic());
         state.flight.is_some() || !matches!(next, Decision::SignIn(_))
     }
 

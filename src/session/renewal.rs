@@ -64,7 +64,7 @@ pub(super) async fn renew(shared: &Shared) -> Result<Renewed, Error> {
         Err(error @ StoreError::Unusable(_)) => Err(Error::Store(error)),
         Err(error @ StoreError::Unavailable(_)) => {
             kept.away.note_failed(&error);
-            let now = u64::try_from(shared.clock.monotonic().as_millis()).unwrap_or(u64::MAX) + 1;
+            let now = whole_millis(shared.clock.monotonic()) + 1;
             let last = kept.alone.load(Ordering::Relaxed);
             if last != 0 && Duration::from_millis(now.saturating_sub(last)) < BETWEEN_LONE_SIGN_INS {
                 let words = format!("{error}; a session was made without it less than a minute ago");
@@ -131,7 +131,7 @@ impl Kept {
         if self.refused.lock().unwrap_or_else(PoisonError::into_inner).contains(&record.id) {
             return Ok(None);
         }
-        if shared.terms.is_over(shared.clock.millis().saturating_sub(record.last_used)) {
+        if shared.terms.is_over(shared.clock.now_millis().saturating_sub(record.last_used)) {
             return Ok(None);
         }
         let Ok(mut grant) = shared.sign_in.restore(record.session.clone()) else { return Ok(None) };

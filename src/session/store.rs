@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::clock::time_of;
+use super::clock::{FAR, time_of};
 use crate::secret::Secret;
 
 /// What a store does takes time and may fail.
@@ -189,9 +189,6 @@ impl Record {
         time_of(self.last_used)
     }
 }
-
-/// The year 10000, in milliseconds since 1970: no time of a record is later, and not every system can tell one that is much later.
-pub(crate) const FAR: u64 = 253_402_300_800_000;
 
 #[cfg(test)]
 mod tests {

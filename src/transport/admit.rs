@@ -45,37 +45,46 @@ impl Call<'_> {
         loop {
             // Boxed, as whatever few calls come to: else every call would carry the room for it about. Two boxes, for thousands can be
             // in line, and only a few have their turn.
-            let mut turn = Box::pin(self.turn(&mut timer)).await?;
-            // Before anything is counted for it.
+            let turn = Box::pin(self.turn(&mut timer)).await?;
+            // Before anything is counted for a call that cannot be sent.
+            self.check_time("waiting for a place", self.left())?;
             let request = self.request(sending)?;
-            let admitted = match self.admit_at_once(&mut turn, self.shared.wire.clock().millis()) {
-                Some(admitted) => Some(admitted),
-                None => Box::pin(self.admit_in_turn(turn, &mut timer)).await?,
+            let turn = match self.admit_with(turn, self.shared.wire.clock().now_millis()) {
+                Ok(admitted) => return Ok((Box::new(request), admitted)),
+                Err(turn) => turn,
             };
-            match admitted {
-                Some(admitted) => return Ok((request, admitted)),
-                None => sending.put_back(request),
+            sending.put_back(request);
+            if let Some(admitted) = Box::pin(self.admit_in_turn(turn, &mut timer)).await? {
+                return Ok((Box::new(self.request(sending)?), admitted));
             }
         }
-    }
-
-    /// All but the request, if none of it has to be waited for. That is how it mostly is. Takes the turn with it, if there is one.
-    pub(super) fn admit_at_once(&self, turn: &mut Option<LineTurn>, now: u64) -> Option<Admitted> {
-        if self.shared.wire.budget().is_some() {
-            return None;
-        }
-        let live = match self.session() {
-            Some(session) => Some(session.at_hand_at(now)?),
-            None => None,
-        };
-        let (places, mut counted) = self.take(now)?;
-        counted.is_final = true;
-        Some(Admitted { live, share: Share { places, turn: turn.take(), lease: None } })
     }
 
     /// Whether others stand in line for the session: who comes now comes after them.
     pub(super) fn has_a_line(&self) -> bool {
         self.session().is_some_and(Session::has_a_line)
+    }
+
+    /// All but the request, for one who has just come, if none of it has to be waited for. That is how it mostly is.
+    pub(super) fn admit_at_once(&self, now: u64) -> Option<Admitted> {
+        if self.has_a_line() { None } else { self.admit_with(None, now).ok() }
+    }
+
+    /// The same for one who has a turn, or needs none. Gives it back if something has to be waited for.
+    fn admit_with(&self, turn: Option<LineTurn>, now: u64) -> Result<Admitted, Option<LineTurn>> {
+        let taken = || {
+            if self.shared.wire.budget().is_some() {
+                return None;
+            }
+            let live = match self.session() {
+                Some(session) => Some(session.at_hand_at(now)?),
+                None => None,
+            };
+            Some((live, self.take(now)?))
+        };
+        let Some((live, (places, mut counted))) = taken() else { return Err(turn) };
+        counted.is_final = true;
+        Ok(Admitted { live, share: Share { places, turn, lease: None } })
     }
 
     /// The same, waiting for what is not there. In the order of session, window, place, count, and again from the start when waiting for one
@@ -85,7 +94,7 @@ impl Call<'_> {
         mut turn: Option<LineTurn>,
         timer: &mut Option<Wait>,
     ) -> Result<Option<Admitted>, Error> {
-        let now = || self.shared.wire.clock().millis();
+        let now = || self.shared.wire.clock().now_millis();
         loop {
             let live = self.live(turn.as_ref(), timer).await?;
             let (places, mut counted) = match self.take(now()) {
@@ -138,7 +147,7 @@ impl Call<'_> {
         turn: &mut Option<LineTurn>,
         timer: &mut Option<Wait>,
     ) -> Result<Option<(Places, Counted<'_>)>, Error> {
-        let now = || self.shared.wire.clock().millis();
+        let now = || self.shared.wire.clock().now_millis();
         if !self.windows_are_open(now()) {
             // It can take long, and those behind may have something else to do.
             *turn = None;
@@ -176,7 +185,7 @@ impl Call<'_> {
         let at_once = self.meters().filter_map(Meter::at_once).min();
         let (Some(session), Some(at_once)) = (self.session(), at_once) else { return Ok(None) };
         // Whoever has to wait for a window waits for it in its own line, and is told at once if that takes too long.
-        if session.at_hand().is_some() && !self.windows_are_open(self.shared.wire.clock().millis()) {
+        if session.at_hand().is_some() && !self.windows_are_open(self.shared.wire.clock().now_millis()) {
             return Ok(None);
         }
         match self.bound_by(timer, "waiting for a place", pin!(session.turn(at_once))).await {
@@ -210,7 +219,7 @@ impl Call<'_> {
     async fn wait_for_windows(&self, timer: &mut Option<Wait>) -> Result<Turns<'_>, Error> {
         let mut turns = Turns::new();
         for meter in self.meters() {
-            let now = || self.shared.wire.clock().millis();
+            let now = || self.shared.wire.clock().now_millis();
             if meter.gauge().is_open(now()) {
                 continue;
             }

@@ -18,7 +18,7 @@ use super::response::{Payload, Response};
 use super::sending::Sending;
 use super::{Connection, Gate, Shared};
 use crate::error::{Error, Mismatch, Refusal};
-use crate::session::clock::{Wait, time_of};
+use crate::session::clock::{Wait, time_of, whole_millis};
 use crate::session::grant::Pending;
 use crate::session::{InHand, Session};
 use crate::table::{Operation, Scheme};
@@ -72,8 +72,8 @@ impl<'c> Call<'c> {
                         let again = tries > 0 || replays > 0;
                         self.gated("asking for the company", gate.check(self.operation, again)).await?;
                     }
-                    let now = self.shared.wire.clock().millis();
-                    self.send(request, admitted, tries, self.left(), now)?
+                    let now = self.shared.wire.clock().now_millis();
+                    self.send(*request, admitted, tries, self.left(), now)?
                 }
             };
             tries += 1;
@@ -120,14 +120,14 @@ impl<'c> Call<'c> {
     fn begin(&mut self, sending: &mut Sending<'_>, tries: u32) -> Result<Option<Try<'c>>, Error> {
         // A gate is waited for before the rest, and asked again after it.
         let is_gated = self.gate().is_some();
-        // Of the thousands that can be in line, none has a request before its turn.
-        if !is_gated && self.has_a_line() {
+        // Of the thousands that can be in line, none builds its request before its turn.
+        if !is_gated && sending.is_unbuilt() && self.has_a_line() {
             return Ok(None);
         }
         // What cannot be built is told here, before anything else is waited for.
         let request = self.request(sending)?;
-        let now = self.shared.wire.clock().millis();
-        let admitted = if is_gated { None } else { self.admit_at_once(&mut None, now) };
+        let now = self.shared.wire.clock().now_millis();
+        let admitted = if is_gated { None } else { self.admit_at_once(now) };
         let Some(admitted) = admitted else {
             sending.put_back(request);
             return Ok(None);
@@ -138,7 +138,7 @@ impl<'c> Call<'c> {
     }
 
     /// The next try's request, which is for the operation.
-    pub(super) fn request(&self, sending: &mut Sending<'_>) -> Result<Box<Request>, Error> {
+    pub(super) fn request(&self, sending: &mut Sending<'_>) -> Result<Request, Error> {
         let request = sending.next(self.operation.id)?;
         self.shared.wire.check_target(self.operation, &request)?;
         Ok(request)
@@ -146,23 +146,21 @@ impl<'c> Call<'c> {
 
     fn send(
         &mut self,
-        mut request: Box<Request>,
+        mut request: Request,
         Admitted { live, share }: Admitted,
         tries: u32,
         left: Duration,
         now: u64,
     ) -> Result<Try<'c>, Error> {
-        let policy = self.shared.wire.policy();
-        if left.is_zero() || left < self.shortest() {
-            return Err(self.over("what comes before it is sent", policy.call));
-        }
+        self.check_time("what comes before it is sent", left)?;
         if let Some(live) = &live {
             attach(&mut request, self.schemes, &live.grant)?;
         }
         let sent_at = *self.sent_at.get_or_insert(now);
         // Handed on outside of any async function, which would have it twice.
-        let sent = self.shared.wire.http().execute(*request);
-        let attempt = attempt(&self.shared.wire, self.operation, sent, share, policy.attempt.min(left), tries);
+        let sent = self.shared.wire.http().execute(request);
+        let attempt =
+            attempt(&self.shared.wire, self.operation, sent, share, self.shared.wire.policy().attempt.min(left), tries);
         Ok(Try { live, attempt, sent_at })
     }
 
@@ -198,7 +196,7 @@ impl<'c> Call<'c> {
             .filter(|meter| meter.limit.refused_with.is_some_and(|code| refusal.codes().any(|found| found == code)));
         // Of two limits with one code, the one that names the operation is meant.
         if let Some(meter) = meters.max_by_key(|meter| !meter.limit.operations.is_empty()) {
-            let now = self.shared.wire.clock().millis();
+            let now = self.shared.wire.clock().now_millis();
             meter.gauge().refused(now, retry_after, again);
             let wait = meter.gauge().wait(now);
             if let (Some(budget), Some(claim)) = (self.shared.wire.budget().filter(|_| !wait.is_zero()), meter.claim())
@@ -247,7 +245,7 @@ impl<'c> Call<'c> {
             }),
             Next::GiveUp => Err(error),
             Next::Again => {
-                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                let wait_ms = whole_millis(wait);
                 tracing::debug!(tries, wait_ms, kind = error.kind(), "backing off");
                 self.waited(Waited::BackOff, wait);
                 self.shared.wire.clock().sleep(wait).await;
@@ -263,6 +261,14 @@ impl<'c> Call<'c> {
 
     pub(super) fn left(&self) -> Duration {
         self.end.saturating_sub(self.shared.wire.clock().monotonic())
+    }
+
+    /// Whether there is time enough to send it, after `what` has taken its part.
+    pub(super) fn check_time(&self, what: &'static str, left: Duration) -> Result<(), Error> {
+        if left.is_zero() || left < self.shortest() {
+            return Err(self.over(what, self.shared.wire.policy().call));
+        }
+        Ok(())
     }
 
     /// With less time than this a call that must not be sent twice is not sent at all: it would hardly be answered, and its fate be unknown.

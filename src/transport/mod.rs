@@ -170,7 +170,8 @@ impl Connection {
     }
 
     /// As [`exec`](Self::exec), for a request that can be built anew for another try, unless it can be had only `once`: nothing of it has to be
-    /// kept for that, and its body can be a stream.
+    /// kept for that, and its body can be a stream. It is built when its turn comes: where others wait for the session and a place, an error of
+    /// `build` is told only after them.
     ///
     /// # Errors
     /// As [`exec`](Self::exec), and those of `build`.

@@ -155,11 +155,7 @@ impl Stage {
     /// A call as far as to where it would be sent, and back.
     async fn call(&self) -> Result<(), Error> {
         let call = Call::new(&self.connection, &LIST, SCHEMES);
-        let at_once = match call.has_a_line() {
-            true => None,
-            false => call.admit_at_once(&mut None, self.connection.clock().millis()),
-        };
-        let admitted = match at_once {
+        let admitted = match call.admit_at_once(self.connection.clock().now_millis()) {
             Some(admitted) => admitted,
             None => {
                 let url = format!("{}{}", self.connection.base(), LIST.path).parse().unwrap();

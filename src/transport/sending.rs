@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::error::Error;
 
-/// What a call sends. Boxed, so that nobody who has it in hand for a while carries it about.
+/// What a call sends. What is kept is boxed, so that no call that waits has the room for it.
 pub(super) enum Sending<'s> {
     /// This, which was not tried yet.
     Given(Box<Request>),
@@ -23,15 +23,15 @@ pub(super) enum Sending<'s> {
 
 impl Sending<'_> {
     /// The request of the next try.
-    pub(super) fn next(&mut self, operation: &str) -> Result<Box<Request>, Error> {
+    pub(super) fn next(&mut self, operation: &str) -> Result<Request, Error> {
         match self {
             Self::Built { build, built, .. } => {
                 return match built.take() {
-                    Some(request) => Ok(request),
-                    None => build().map(Box::new),
+                    Some(request) => Ok(*request),
+                    None => build(),
                 };
             }
-            Self::Again(kept) => return kept.request(operation).map(Box::new),
+            Self::Again(kept) => return kept.request(operation),
             Self::Given(_) | Self::Spent => {}
         }
         match std::mem::replace(self, Self::Spent) {
@@ -39,10 +39,15 @@ impl Sending<'_> {
                 if let Some(kept) = Kept::of(&request) {
                     *self = Self::Again(Box::new(kept));
                 }
-                Ok(request)
+                Ok(*request)
             }
             _ => Err(spent(operation)),
         }
+    }
+
+    /// Whether the next request would have to be built for it.
+    pub(super) fn is_unbuilt(&self) -> bool {
+        matches!(self, Self::Built { built: None, .. })
     }
 
     /// Whether there can be another try after the one whose request was taken.
@@ -56,14 +61,14 @@ impl Sending<'_> {
 
     /// Takes a request back that was not tried: it has to wait. Of thousands who wait for a sign-in, each has its request all that time, so what is
     /// kept of it is small where that can be.
-    pub(super) fn put_back(&mut self, request: Box<Request>) {
+    pub(super) fn put_back(&mut self, request: Request) {
         match self {
             Self::Again(_) => {}
             Self::Built { once, built, .. } => match Kept::parts(&request) {
                 Some(parts) if !*once => *self = Self::Again(Box::new(parts)),
-                _ => *built = Some(request),
+                _ => *built = Some(Box::new(request)),
             },
-            Self::Given(_) | Self::Spent => *self = Self::Given(request),
+            Self::Given(_) | Self::Spent => *self = Self::Given(Box::new(request)),
         }
     }
 }

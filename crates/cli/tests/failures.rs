@@ -133,7 +133,9 @@ fn the_network_fails() {
     let vendors = Vendors::start();
     vendors.sandbox.order(Fault::drop("createVendor", Moment::After));
     let body = r#"{"name": "Example", "address": {"line1": "1"}}"#;
-    vendors.run(&["call", "bill", "createVendor", "--body", body]).failed(7, &["fate is unknown", "only if it is not"]);
+    vendors
+        .run(&["call", "bill", "createVendor", "--body", body])
+        .failed(7, &["createVendor was sent on ", " GMT and its fate is unknown", "only if it is not"]);
     assert_eq!(vendors.sandbox.acted("createVendor"), 1);
 }
 
