@@ -50,12 +50,12 @@ impl Call<'_> {
             self.check_time("waiting for a place", self.left())?;
             let request = self.request(sending)?;
             let turn = match self.admit_with(turn, self.shared.wire.clock().now_millis()) {
-                Ok(admitted) => return Ok((Box::new(request), admitted)),
+                Ok(admitted) => return Ok((request, admitted)),
                 Err(turn) => turn,
             };
             sending.put_back(request);
             if let Some(admitted) = Box::pin(self.admit_in_turn(turn, &mut timer)).await? {
-                return Ok((Box::new(self.request(sending)?), admitted));
+                return Ok((self.request(sending)?, admitted));
             }
         }
     }

@@ -73,7 +73,7 @@ impl<'c> Call<'c> {
                         self.gated("asking for the company", gate.check(self.operation, again)).await?;
                     }
                     let now = self.shared.wire.clock().now_millis();
-                    self.send(*request, admitted, tries, self.left(), now)?
+                    self.send(request, admitted, tries, self.left(), now)?
                 }
             };
             tries += 1;
@@ -138,7 +138,7 @@ impl<'c> Call<'c> {
     }
 
     /// The next try's request, which is for the operation.
-    pub(super) fn request(&self, sending: &mut Sending<'_>) -> Result<Request, Error> {
+    pub(super) fn request(&self, sending: &mut Sending<'_>) -> Result<Box<Request>, Error> {
         let request = sending.next(self.operation.id)?;
         self.shared.wire.check_target(self.operation, &request)?;
         Ok(request)
@@ -146,7 +146,7 @@ impl<'c> Call<'c> {
 
     fn send(
         &mut self,
-        mut request: Request,
+        mut request: Box<Request>,
         Admitted { live, share }: Admitted,
         tries: u32,
         left: Duration,
@@ -158,7 +158,7 @@ impl<'c> Call<'c> {
         }
         let sent_at = *self.sent_at.get_or_insert(now);
         // Handed on outside of any async function, which would have it twice.
-        let sent = self.shared.wire.http().execute(request);
+        let sent = self.shared.wire.http().execute(*request);
         let attempt =
             attempt(&self.shared.wire, self.operation, sent, share, self.shared.wire.policy().attempt.min(left), tries);
         Ok(Try { live, attempt, sent_at })

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::error::Error;
 
-/// What a call sends. What is kept is boxed, so that no call that waits has the room for it.
+/// What a call sends. Boxed, so that nobody who has it in hand for a while carries it about.
 pub(super) enum Sending<'s> {
     /// This, which was not tried yet.
     Given(Box<Request>),
@@ -23,15 +23,15 @@ pub(super) enum Sending<'s> {
 
 impl Sending<'_> {
     /// The request of the next try.
-    pub(super) fn next(&mut self, operation: &str) -> Result<Request, Error> {
+    pub(super) fn next(&mut self, operation: &str) -> Result<Box<Request>, Error> {
         match self {
             Self::Built { build, built, .. } => {
                 return match built.take() {
-                    Some(request) => Ok(*request),
-                    None => build(),
+                    Some(request) => Ok(request),
+                    None => build().map(Box::new),
                 };
             }
-            Self::Again(kept) => return kept.request(operation),
+            Self::Again(kept) => return kept.request(operation).map(Box::new),
             Self::Given(_) | Self::Spent => {}
         }
         match std::mem::replace(self, Self::Spent) {
@@ -39,7 +39,7 @@ impl Sending<'_> {
                 if let Some(kept) = Kept::of(&request) {
                     *self = Self::Again(Box::new(kept));
                 }
-                Ok(*request)
+                Ok(request)
             }
             _ => Err(spent(operation)),
         }
@@ -61,14 +61,14 @@ impl Sending<'_> {
 
     /// Takes a request back that was not tried: it has to wait. Of thousands who wait for a sign-in, each has its request all that time, so what is
     /// kept of it is small where that can be.
-    pub(super) fn put_back(&mut self, request: Request) {
+    pub(super) fn put_back(&mut self, request: Box<Request>) {
         match self {
             Self::Again(_) => {}
             Self::Built { once, built, .. } => match Kept::parts(&request) {
                 Some(parts) if !*once => *self = Self::Again(Box::new(parts)),
-                _ => *built = Some(Box::new(request)),
+                _ => *built = Some(request),
             },
-            Self::Given(_) | Self::Spent => *self = Self::Given(Box::new(request)),
+            Self::Given(_) | Self::Spent => *self = Self::Given(request),
         }
     }
 }

@@ -167,13 +167,16 @@ impl Wire {
     /// by whose facts it is sent again: a create must not go as a read, nor an empty id turn the path of one thing into that of all.
     pub(super) fn check_target(&self, operation: &Operation, request: &Request) -> Result<(), Error> {
         let Operation { id, method, path, .. } = operation;
-        let Some(rest) = request.url().as_str().strip_prefix(&*self.base).filter(|rest| rest.starts_with('/')) else {
+        let url = request.url();
+        // What follows the address has to be a path: what goes on in another way is another host, port or path.
+        let is_here = url.as_str().strip_prefix(&*self.base).is_some_and(|rest| rest.starts_with('/'));
+        let target = url.path().strip_prefix(self.url.path().trim_end_matches('/'));
+        let Some(target) = target.filter(|_| is_here) else {
             return Err(Error::config("the request is for another address than this connection's"));
         };
         if request.method() != method {
             return Err(Error::config(format!("{id} is a {method}, and the request a {}", request.method())));
         }
-        let target = rest.split(['?', '#']).next().unwrap_or_default();
         if target == *path {
             return Ok(());
         }
@@ -292,6 +295,21 @@ mod tests {
             let error = check_address(bad).unwrap_err().to_string();
             assert!(error.contains(word) && !error.contains("CANARY"), "{bad}: {error}");
         }
+    }
+
+    /// Where the address has no path of its own, its end is the end of the host.
+    #[cfg(feature = "bill-v3")]
+    #[test]
+    fn an_address_that_begins_alike_is_another() {
+        let list = &crate::bill::api::operations::LIST_VENDORS;
+        let wire = Wire::new("https://vendor.example", Settings::default()).unwrap();
+        let check = |url: &str| wire.check_target(list, &Request::new(reqwest::Method::GET, url.parse().unwrap()));
+        check("https://vendor.example/v3/vendors?max=1").unwrap();
+        for end in [".net", "-x", ":8443", "@other.example", ".", "%2eexample"] {
+            let url = format!("https://vendor.example{end}/v3/vendors");
+            assert!(check(&url).is_err_and(|error| error.to_string().contains("another address")), "{url}");
+        }
+        assert!(check("http://vendor.example/v3/vendors").is_err());
     }
 
     #[test]
