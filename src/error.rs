@@ -88,7 +88,7 @@ pub enum Error {
     Ambiguous {
         /// The operation.
         operation: &'static str,
-        /// When it was sent, by our clock: look at the vendor for what was made from then on.
+        /// When it was first sent, by our clock, which can be a few milliseconds behind: look at the vendor for what was made from then on.
         sent_at: SystemTime,
         /// What hid the answer.
         #[source]

@@ -279,9 +279,9 @@ impl SharedBudget for Granting {
     }
 }
 
-/// Whoever is in line has no request yet. One that cannot be built is told so at its turn: it takes nothing of the limits, and nobody's turn.
+/// Whoever is in line has no request yet. Of one that cannot be sent that is told at its turn: it takes nothing of the limits, and nobody's turn.
 #[tokio::test]
-async fn what_was_left_out_by_one_in_line_is_named_and_takes_nothing_from_the_others() {
+async fn what_cannot_be_sent_by_one_in_line_is_told_and_takes_nothing_from_the_others() {
     for budget in [None, Some(Arc::new(Granting::default()))] {
         let shut = Arc::new((Mutex::new(true), Condvar::new()));
         let door = shut.clone();
@@ -304,7 +304,9 @@ async fn what_was_left_out_by_one_in_line_is_named_and_takes_nothing_from_the_ot
             Ok(Request::new(Method::GET, url.clone()))
         };
         let list = async || connection.exec_built(&bill::api::operations::LIST_VENDORS, false, &build).await.map(drop);
-        let wrong = async || api.get_vendor().send().await.map(drop);
+        let elsewhere = || Ok(Request::new(Method::GET, format!("{url}/1").parse().unwrap()));
+        let wrong =
+            async || connection.exec_built(&bill::api::operations::LIST_VENDORS, false, &elsewhere).await.map(drop);
         // Nobody is signed in: the first three wait for that, all others in line.
         let is_wrong = |number| (3..6).contains(&number);
         let calls = (0..12).map(|number| if is_wrong(number) { wrong().boxed_local() } else { list().boxed_local() });
@@ -314,6 +316,9 @@ async fn what_was_left_out_by_one_in_line_is_named_and_takes_nothing_from_the_ot
             () = vendor.arrived(1) => {}
         }
         assert_eq!(built.load(Ordering::Relaxed), 3);
+        // What has been left out is told at once.
+        let error = api.get_vendor().send().now_or_never().unwrap().unwrap_err();
+        assert!(error.kind() == "config" && error.to_string().contains("vendor_id is missing"), "{error}");
         *shut.0.lock().unwrap() = false;
         shut.1.notify_all();
         for (number, outcome) in outcomes.await.into_iter().enumerate() {
@@ -321,7 +326,7 @@ async fn what_was_left_out_by_one_in_line_is_named_and_takes_nothing_from_the_ot
                 Ok(()) => assert!(!is_wrong(number)),
                 Err(error) => {
                     assert!(is_wrong(number), "{error}");
-                    assert!(error.kind() == "config" && error.to_string().contains("vendor_id"), "{error}");
+                    assert!(error.kind() == "config" && error.to_string().contains("another path"), "{error}");
                 }
             }
         }

@@ -229,8 +229,9 @@ fn base(url: &Url) -> &str {
 
 fn check_address(address: &str) -> Result<Url, Error> {
     // The address is not quoted where it may hold a password.
-    let url =
-        Url::parse(address.trim()).map_err(|error| Error::config(format!("the base address is not a URL: {error}")))?;
+    let url = Url::parse(address.trim()).map_err(|error| {
+        Error::config(format!("the base address is not a URL, such as https://vendor.example: {error}"))
+    })?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::config("the base address must not carry a user name or a password"));
     }

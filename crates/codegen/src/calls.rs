@@ -137,6 +137,8 @@ impl Call {
             ),
             None => (quote!(::ledgerkey::client::reqwest::Request), quote!(#request)),
         };
+        let parameters =
+            build.iter().filter_map(|statement| Some(local(statement)?.0).filter(|_| is_checked(statement)));
         let this = if *is_shared { quote!(&self) } else { quote!(self) };
         let built = syn::parse_quote! {
             // No parameter is called so.
@@ -153,7 +155,9 @@ impl Call {
                 let (request, contents) = self.__request()?;
                 let #response = client.inner.exec_with(#operation, request, &contents).await?;
             },
+            // A request is built when its turn has come. What is wrong with a parameter by itself need not wait for that.
             None if *is_shared => quote! {
+                #(self.#parameters.as_ref().map_err(Error::InvalidRequest)?;)*
                 let #response = self.#client.inner.exec_built(#operation, false, &|| self.__request()).await?;
             },
             None => quote! {
@@ -245,6 +249,13 @@ fn as_shared(statement: &Stmt) -> Option<Stmt> {
     let Expr::Path(parameter) = &*call.receiver else { return None };
     call.receiver = syn::parse_quote!(#parameter.as_ref());
     Some(statement)
+}
+
+/// `let parameter = parameter.as_ref().map_err(Error::InvalidRequest)?`
+fn is_checked(statement: &Stmt) -> bool {
+    local(statement).is_some_and(
+        |(_, init)| matches!(init, Expr::Try(tried) if matches!(&*tried.expr, Expr::MethodCall(call) if call.method == "map_err")),
+    )
 }
 
 /// `....build()?`

@@ -1983,6 +1983,7 @@ pub mod builder {
         }
         ///Sends a `PUT` request to `/company/{company}`
         pub async fn send(self) -> Result<ResponseValue<()>, Error> {
+            self.company.as_ref().map_err(Error::InvalidRequest)?;
             let response = self
                 .client
                 .inner
@@ -2156,6 +2157,13 @@ pub mod builder {
         }
         ///Sends a `GET` request to `/things`
         pub async fn send(self) -> Result<ResponseValue<types::ThingPage>, Error> {
+            self.max.as_ref().map_err(Error::InvalidRequest)?;
+            self.page.as_ref().map_err(Error::InvalidRequest)?;
+            self.request.as_ref().map_err(Error::InvalidRequest)?;
+            self.since.as_ref().map_err(Error::InvalidRequest)?;
+            self.sort.as_ref().map_err(Error::InvalidRequest)?;
+            self.x_request_id.as_ref().map_err(Error::InvalidRequest)?;
+            self.api_version.as_ref().map_err(Error::InvalidRequest)?;
             let response = self
                 .client
                 .inner
@@ -2282,6 +2290,7 @@ pub mod builder {
         }
         ///Sends a `GET` request to `/things/{id}/file`
         pub async fn send(self) -> Result<ResponseValue<ByteStream>, Error> {
+            self.id.as_ref().map_err(Error::InvalidRequest)?;
             let response = self
                 .client
                 .inner
@@ -2428,6 +2437,8 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<ResponseValue<::std::vec::Vec<types::TypeResponseItem>>, Error> {
+            self.page.as_ref().map_err(Error::InvalidRequest)?;
+            self.per_page.as_ref().map_err(Error::InvalidRequest)?;
             let response = self
                 .client
                 .inner
@@ -2603,6 +2614,8 @@ pub mod builder {
         }
         ///Sends a `GET` request to `/found-things`
         pub async fn send(self) -> Result<ResponseValue<types::ThingPage>, Error> {
+            self.filters.as_ref().map_err(Error::InvalidRequest)?;
+            self.sort.as_ref().map_err(Error::InvalidRequest)?;
             let response = self
                 .client
                 .inner
