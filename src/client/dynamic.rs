@@ -171,7 +171,7 @@ impl Connection {
         }
         let method = Method::from_bytes(operation.method.as_bytes())
             .map_err(|_| Error::config("the method is not one of HTTP's"))?;
-        let mut request = self.http().request(method, format!("{}{path}", self.base()));
+        let mut request = self.http().request(method, self.url(&format!("{}{path}", self.base_path())));
         if !query.is_empty() {
             request = request.query(&query);
         }

@@ -24,7 +24,7 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
-use reqwest::Request;
+use reqwest::{Request, Url};
 use tracing::Instrument as _;
 
 use self::call::Call;
@@ -129,6 +129,18 @@ impl Connection {
     /// The base address, without a slash at the end.
     pub fn base(&self) -> &str {
         self.shared.wire.base()
+    }
+
+    /// The path of the base address, without a slash at the end: nothing where it has none.
+    #[doc(hidden)]
+    pub fn base_path(&self) -> &str {
+        self.shared.wire.base_path()
+    }
+
+    /// The URL of a whole path at this address, percent-encoded as it has to be: `base_path` and what comes after it.
+    #[doc(hidden)]
+    pub fn url(&self, path: &str) -> Url {
+        self.shared.wire.url(path)
     }
 
     /// The HTTP client, for building requests. Sent through it directly they would go out without a session.

@@ -111,6 +111,17 @@ impl Wire {
         &self.base
     }
 
+    pub(super) fn base_path(&self) -> &str {
+        self.url.path().trim_end_matches('/')
+    }
+
+    /// The address with this path. Most of it has been parsed, which takes longer than all that the library does beside.
+    pub(super) fn url(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        url
+    }
+
     pub(super) fn http(&self) -> &reqwest::Client {
         &self.http
     }
@@ -170,7 +181,7 @@ impl Wire {
         let url = request.url();
         // What follows the address has to be a path: what goes on in another way is another host, port or path.
         let is_here = url.as_str().strip_prefix(&*self.base).is_some_and(|rest| rest.starts_with('/'));
-        let target = url.path().strip_prefix(self.url.path().trim_end_matches('/'));
+        let target = url.path().strip_prefix(self.base_path());
         let Some(target) = target.filter(|_| is_here) else {
             return Err(Error::config("the request is for another address than this connection's"));
         };
@@ -277,7 +288,10 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::client::encode_path;
 
     #[test]
     fn only_https_and_loopback() {
@@ -311,6 +325,19 @@ mod tests {
             assert!(check(&url).is_err_and(|error| error.to_string().contains("another address")), "{url}");
         }
         assert!(check("http://vendor.example/v3/vendors").is_err());
+    }
+
+    #[test]
+    fn a_url_is_the_one_that_the_whole_address_would_be_parsed_as() {
+        let wires = ["http://localhost:8080", "https://[::1]/connect", "https://vendor.example/a/b//"]
+            .map(|address| Wire::new(address, Settings::default()).unwrap());
+        proptest!(|(id in any::<String>())| {
+            for wire in &wires {
+                let path = format!("/v3/things/{}/file", encode_path(&id));
+                let whole = Url::parse(&format!("{}{path}", wire.base())).unwrap();
+                prop_assert_eq!(wire.url(&format!("{}{path}", wire.base_path())), whole);
+            }
+        });
     }
 
     #[test]

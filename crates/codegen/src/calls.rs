@@ -110,6 +110,7 @@ impl Call {
         let Some(Stmt::Expr(Expr::Match(status), None)) = statements.last() else { return None };
         let syn::ReturnType::Type(_, output) = &send.sig.output else { return None };
         let (mut build, mut apart) = (statements[..=built].to_vec(), Apart::default());
+        build.iter_mut().for_each(|statement| address(statement, &client));
         apart.visit_stmt_mut(build.last_mut()?);
         // A file's contents are built anew by another method.
         let shared = build.iter().map(as_shared).collect::<Option<Vec<_>>>().filter(|_| apart.file.is_none());
@@ -234,6 +235,19 @@ fn local(statement: &Stmt) -> Option<(&syn::Ident, &Expr)> {
     match statement {
         Stmt::Local(syn::Local { pat: syn::Pat::Ident(name), init: Some(init), .. }) => Some((&name.ident, &init.expr)),
         _ => None,
+    }
+}
+
+/// Of `let url = format!("{}/path", client.baseurl)`, which would be parsed as a whole, the path alone: the rest has been parsed before.
+fn address(statement: &mut Stmt, client: &syn::Ident) {
+    let Stmt::Local(syn::Local { init: Some(init), .. }) = statement else { return };
+    let Expr::Macro(format) = &*init.expr else { return };
+    let parse = Punctuated::<Expr, Token![,]>::parse_terminated;
+    let Ok(mut arguments) = format.mac.parse_body_with(parse) else { return };
+    let is_base = |argument: &Expr| matches!(argument, Expr::Field(field) if matches!(&field.member, syn::Member::Named(name) if name == "baseurl"));
+    if let Some(base) = arguments.iter_mut().find(|argument| is_base(argument)) {
+        *base = syn::parse_quote!(#client.inner.base_path());
+        *init.expr = syn::parse_quote!(#client.inner.url(&format!(#arguments)));
     }
 }
 

@@ -1854,7 +1854,7 @@ pub mod builder {
             let body = body
                 .and_then(|v| types::Login::try_from(v).map_err(|e| e.to_string()))
                 .map_err(Error::InvalidRequest)?;
-            let url = format!("{}/login", client.baseurl,);
+            let url = client.inner.url(&format!("{}/login", client.inner.base_path(),));
             #[allow(unused_mut)]
             let mut request = client
                 .client
@@ -1892,7 +1892,7 @@ pub mod builder {
         }
         fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client } = self;
-            let url = format!("{}/logout", client.baseurl,);
+            let url = client.inner.url(&format!("{}/logout", client.inner.base_path(),));
             #[allow(unused_mut)]
             let mut request = client.client.post(url).build()?;
             Ok(request)
@@ -1920,7 +1920,7 @@ pub mod builder {
         }
         fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client } = self;
-            let url = format!("{}/user", client.baseurl,);
+            let url = client.inner.url(&format!("{}/user", client.inner.base_path(),));
             #[allow(unused_mut)]
             let mut request = client
                 .client
@@ -1974,9 +1974,14 @@ pub mod builder {
         fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client, company } = self;
             let company = company.as_ref().map_err(Error::InvalidRequest)?;
-            let url = format!(
-                "{}/company/{}", client.baseurl, encode_path(& company.to_string()),
-            );
+            let url = client
+                .inner
+                .url(
+                    &format!(
+                        "{}/company/{}", client.inner.base_path(), encode_path(& company
+                        .to_string()),
+                    ),
+                );
             #[allow(unused_mut)]
             let mut request = client.client.put(url).build()?;
             Ok(request)
@@ -2128,7 +2133,7 @@ pub mod builder {
             let sort = sort.as_ref().map_err(Error::InvalidRequest)?;
             let x_request_id = x_request_id.as_ref().map_err(Error::InvalidRequest)?;
             let api_version = api_version.as_ref().map_err(Error::InvalidRequest)?;
-            let url = format!("{}/things", client.baseurl,);
+            let url = client.inner.url(&format!("{}/things", client.inner.base_path(),));
             let mut header_map = ::ledgerkey::client::reqwest::header::HeaderMap::with_capacity(
                 3usize,
             );
@@ -2229,7 +2234,7 @@ pub mod builder {
             let body = body
                 .and_then(|v| types::Thing::try_from(v).map_err(|e| e.to_string()))
                 .map_err(Error::InvalidRequest)?;
-            let url = format!("{}/things", client.baseurl,);
+            let url = client.inner.url(&format!("{}/things", client.inner.base_path(),));
             #[allow(unused_mut)]
             let mut request = client
                 .client
@@ -2281,9 +2286,14 @@ pub mod builder {
         fn __request(&self) -> Result<::ledgerkey::client::reqwest::Request, Error> {
             let Self { client, id } = self;
             let id = id.as_ref().map_err(Error::InvalidRequest)?;
-            let url = format!(
-                "{}/things/{}/file", client.baseurl, encode_path(& id.to_string()),
-            );
+            let url = client
+                .inner
+                .url(
+                    &format!(
+                        "{}/things/{}/file", client.inner.base_path(), encode_path(& id
+                        .to_string()),
+                    ),
+                );
             #[allow(unused_mut)]
             let mut request = client.client.get(url).build()?;
             Ok(request)
@@ -2349,9 +2359,14 @@ pub mod builder {
             let Self { client, id, body } = self;
             let id = id.map_err(Error::InvalidRequest)?;
             let body = body.map_err(Error::InvalidRequest)?;
-            let url = format!(
-                "{}/things/{}/file", client.baseurl, encode_path(& id.to_string()),
-            );
+            let url = client
+                .inner
+                .url(
+                    &format!(
+                        "{}/things/{}/file", client.inner.base_path(), encode_path(& id
+                        .to_string()),
+                    ),
+                );
             #[allow(unused_mut)]
             let mut request = client
                 .client
@@ -2417,7 +2432,7 @@ pub mod builder {
             let Self { client, page, per_page } = self;
             let page = page.as_ref().map_err(Error::InvalidRequest)?;
             let per_page = per_page.as_ref().map_err(Error::InvalidRequest)?;
-            let url = format!("{}/types", client.baseurl,);
+            let url = client.inner.url(&format!("{}/types", client.inner.base_path(),));
             #[allow(unused_mut)]
             let mut request = client
                 .client
@@ -2503,7 +2518,9 @@ pub mod builder {
             let body = body
                 .and_then(|v| types::Query::try_from(v).map_err(|e| e.to_string()))
                 .map_err(Error::InvalidRequest)?;
-            let url = format!("{}/old-things", client.baseurl,);
+            let url = client
+                .inner
+                .url(&format!("{}/old-things", client.inner.base_path(),));
             #[allow(unused_mut)]
             let mut request = client
                 .client
@@ -2596,7 +2613,9 @@ pub mod builder {
             let Self { client, filters, sort } = self;
             let filters = filters.as_ref().map_err(Error::InvalidRequest)?;
             let sort = sort.as_ref().map_err(Error::InvalidRequest)?;
-            let url = format!("{}/found-things", client.baseurl,);
+            let url = client
+                .inner
+                .url(&format!("{}/found-things", client.inner.base_path(),));
             #[allow(unused_mut)]
             let mut request = client
                 .client
