@@ -1,7 +1,8 @@
 //! Pacing: keeps calls within what the vendor allows, so that it has nothing to refuse.
 //!
 //! Waiting is in line, for a place among those under way as for the next window; it costs no call, and a caller who gives up leaves
-//! nothing behind. What is counted is in [`Window`], without a clock: the time is handed in, in milliseconds since 1970. Who waits, and for how long, is decided in `admit`.
+//! nothing behind. What is counted is in [`Window`], without a clock: the time is handed in, in milliseconds since 1970. Who waits, and
+//! for how long, is decided in `admit`.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
