@@ -2,20 +2,23 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
+#[path = "support/sign_ins.rs"]
+mod sign_ins;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use ledgerkey::bill::{Bill, DeveloperKey, Organization};
-use ledgerkey::client::{Observer, Settings};
+use ledgerkey::client::Settings;
 use ledgerkey::session::file::FileStore;
-use ledgerkey::table::Operation;
 use ledgerkey_cli::sandbox_clock::SandboxClock;
 use ledgerkey_sandbox::{Revoke, Sandbox};
 use tempfile::TempDir;
+
+use self::sign_ins::SignIns;
 
 fn file(directory: &TempDir) -> PathBuf {
     directory.path().join("sessions.json")
@@ -263,15 +266,6 @@ fn child(sandbox: &Sandbox, file: &Path) -> Child {
     command.spawn().unwrap()
 }
 
-#[derive(Debug, Default)]
-struct SignIns(AtomicI32);
-
-impl Observer for SignIns {
-    fn attempted(&self, operation: &'static Operation, _: Option<u16>, _: Option<&'static str>, _: Duration) {
-        self.0.fetch_add(i32::from(operation.id == "login"), Ordering::Relaxed);
-    }
-}
-
 #[tokio::test]
 async fn one_call_of_a_child() {
     let (Ok(url), Some(file)) = (std::env::var("LEDGERKEY_CHILD_URL"), std::env::var_os("LEDGERKEY_CHILD_FILE")) else {
@@ -282,5 +276,5 @@ async fn one_call_of_a_child() {
     let sign_ins = Arc::new(SignIns::default());
     settings.observer = Some(sign_ins.clone());
     list(&open(&url, settings, |name| std::env::var(name).unwrap())).await.unwrap();
-    std::process::exit(sign_ins.0.load(Ordering::Relaxed));
+    std::process::exit(sign_ins.take().try_into().unwrap());
 }

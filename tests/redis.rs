@@ -4,6 +4,8 @@
 
 #[path = "redis/company.rs"]
 mod company;
+#[path = "support/sign_ins.rs"]
+mod sign_ins;
 mod support_redis;
 
 use std::time::{Duration, Instant};
@@ -83,7 +85,8 @@ fn a_wrong_password_is_refused_once_for_each_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_who_signs_in_is_killed_another_takes_over() {
     let (server, sandbox) = (Server::start(), sandbox());
-    let (mut first, mut second) = (Process::start(&server, &sandbox), Process::start(&server, &sandbox));
+    let start = || Process::start_with(&server, &sandbox, &PATIENT);
+    let (mut first, mut second) = (start(), start());
     sandbox.order(Fault::delay("login", Duration::from_secs(120)).times(1));
     first.order("list 1");
     until("the sign-in has begun", Duration::from_secs(20), || sandbox.sign_ins() == 1).await;
@@ -96,6 +99,44 @@ async fn when_who_signs_in_is_killed_another_takes_over() {
     assert!(killed.elapsed() < Duration::from_secs(33), "{:?}", killed.elapsed());
     assert_eq!(sandbox.sign_ins(), 2);
 }
+
+#[test]
+fn processes_killed_at_any_point_leave_one_usable_session() {
+    // At once, for some have to wait until a lease of the killed runs out.
+    std::thread::scope(|rounds| {
+        for round in 0..8_u64 {
+            rounds.spawn(move || killed_at_some_point(round));
+        }
+    });
+}
+
+fn killed_at_some_point(round: u64) {
+    let (server, sandbox) = (Server::start(), sandbox());
+    // Some wait until the turn of who was killed has run out, and some have not so much time and do without.
+    let time: &[_] = if round.is_multiple_of(2) { &PATIENT } else { &[] };
+    let mut processes: Vec<_> = (0..4).map(|_| Process::start_with(&server, &sandbox, time)).collect();
+    // They run, and have sent nothing yet.
+    all(&mut processes, "list 0");
+    let (killed, left) = processes.split_at_mut(2);
+    // From before what is first asked of Redis to after the last that it is told. Two calls leave a place that nobody has to wait for.
+    killed.iter_mut().for_each(|process| process.order("list 1"));
+    for process in killed {
+        std::thread::sleep(Duration::from_millis(round * 6));
+        process.kill();
+    }
+    let killed = Instant::now();
+    let told = left[0].run("list 5");
+    assert!(told.ok == 5 && told.sign_ins <= 1, "round {round}: {told:?}");
+    assert!(killed.elapsed() < Duration::from_secs(33), "round {round}: {:?}", killed.elapsed());
+    let told = left[1].run("list 5");
+    assert_eq!((told.ok, told.sign_ins), (5, 0), "round {round}: the session that is left is shared");
+    for key in server.keys() {
+        assert_ne!(server.command(&["PTTL", &key]).number(), -1, "round {round}: {key} does not run out");
+    }
+}
+
+/// For a process whose calls have time enough to wait for a turn that nobody gives back.
+const PATIENT: [(&str, &str); 1] = [("CALL_SECONDS", "100")];
 
 #[test]
 fn without_redis_calls_go_on_and_with_it_again_sessions_are_shared() {

@@ -71,7 +71,8 @@ pub(super) async fn renew(shared: &Shared) -> Result<Renewed, Error> {
                 return Err(Error::Store(StoreError::Unavailable(words)));
             }
             kept.alone.store(now, Ordering::Relaxed);
-            sign_in(shared, None).await
+            // For the others all the same: it may be another process that stands still, and not the store.
+            sign_in(shared, Some(kept)).await
         }
     }
 }
@@ -94,25 +95,23 @@ async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, S
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
     }
-    let id = random_id();
-    let renewed = match sign_in(shared, Some(id)).await {
-        Ok(renewed) => renewed,
-        Err(error) => return Ok(Err(error)),
-    };
-    // The session is good whether or not it can be kept.
-    if let Some(record) = kept.record(&renewed) {
+    Ok(sign_in(shared, Some(kept)).await)
+}
+
+/// A session from the vendor, put into the store if there is one: it is good whether or not it can be kept.
+async fn sign_in(shared: &Shared, kept: Option<&Kept>) -> Result<Renewed, Error> {
+    let grant = shared.sign_in.sign_in().await?;
+    let now = shared.clock.now();
+    let renewed = Renewed { grant, id: kept.map(|_| random_id()), since: now, last_used: now, stored: false };
+    if let Some(kept) = kept
+        && let Some(record) = kept.record(&renewed)
+    {
         match kept.store.save(&kept.identity, &record).await {
             Ok(()) => kept.away.note_back(),
             Err(error) => kept.away.note_failed(&error),
         }
     }
-    Ok(Ok(renewed))
-}
-
-async fn sign_in(shared: &Shared, id: Option<String>) -> Result<Renewed, Error> {
-    let grant = shared.sign_in.sign_in().await?;
-    let now = shared.clock.now();
-    Ok(Renewed { grant, id, since: now, last_used: now, stored: false })
+    Ok(renewed)
 }
 
 impl Kept {

@@ -25,7 +25,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Waits for the sole right to sign in as this identity. It is given back when the lease is dropped, and lost when its holder dies.
     fn lease<'a>(&'a self, identity: &'a Identity) -> Storing<'a, Lease>;
 
-    /// Keeps a record, in the place of any other. Called by the holder of the lease.
+    /// Keeps a record, in the place of any other. Called by the holder of the lease, and by whoever had waited for it as long as there was time
+    /// ([`SessionPolicy::longest_lease`](super::SessionPolicy::longest_lease)): it may be another that stands still.
     fn save<'a>(&'a self, identity: &'a Identity, record: &'a Record) -> Storing<'a, ()>;
 
     /// Notes that the session has been used, if the record is still that of `id`. The time never goes back.

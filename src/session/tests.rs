@@ -10,6 +10,7 @@ use super::grant::Pending;
 use super::store::{Identity, Lease, Record, Storing};
 use super::*;
 use crate::error::Refusal;
+use crate::secret::Secret;
 
 pub(super) static WAY: Way = Way {
     name: "example",
@@ -126,18 +127,19 @@ async fn waiting(session: &Session, callers: usize) -> Vec<tokio::task::JoinHand
     tasks
 }
 
-/// Everybody waits for somebody else, who is signing in.
-#[derive(Debug)]
-struct NeverFree;
+/// Everybody waits for somebody else, who is signing in. What is saved all the same is there.
+#[derive(Debug, Default)]
+struct NeverFree(std::sync::Mutex<Option<Record>>);
 
 impl Store for NeverFree {
     fn load<'a>(&'a self, _: &'a Identity) -> Storing<'a, Option<Record>> {
-        Box::pin(std::future::ready(Ok(None)))
+        Box::pin(std::future::ready(Ok(self.0.lock().unwrap().clone())))
     }
     fn lease<'a>(&'a self, _: &'a Identity) -> Storing<'a, Lease> {
         Box::pin(std::future::pending())
     }
-    fn save<'a>(&'a self, _: &'a Identity, _: &'a Record) -> Storing<'a, ()> {
+    fn save<'a>(&'a self, _: &'a Identity, record: &'a Record) -> Storing<'a, ()> {
+        *self.0.lock().unwrap() = Some(record.clone());
         Box::pin(std::future::ready(Ok(())))
     }
     fn touch<'a>(&'a self, _: &'a Identity, _: &'a str, _: SystemTime) -> Storing<'a, ()> {
@@ -169,10 +171,15 @@ impl Clock for OutOfTime {
 
 #[tokio::test]
 async fn who_is_signing_in_for_ever_is_not_waited_for_for_ever() {
-    let (named, store) = (Arc::new(Named(identity())), Arc::new(NeverFree));
-    let session = Session::new(named, Arc::new(OutOfTime), SessionPolicy::default(), Some(store));
-    let live = session.acquire().await.unwrap();
-    assert_eq!(live.id, None, "made without the store, and not kept in it");
+    let store = Arc::new(NeverFree::default());
+    let session = || {
+        let named = Arc::new(Named(identity()));
+        Session::new(named, Arc::new(OutOfTime), SessionPolicy::default(), Some(store.clone()))
+    };
+    let made = session().acquire().await.unwrap();
+    let found = session().acquire().await.unwrap();
+    assert_eq!((made.stored, found.stored), (false, true), "whoever comes next does not have to wait so long");
+    assert_eq!(made.id, found.id);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -309,7 +316,11 @@ impl SignIn for Named {
     }
 
     fn sign_in(&self) -> Pending<'_, Grant> {
-        Box::pin(std::future::ready(granted(1)))
+        Box::pin(std::future::ready(granted(1).map(|grant| grant.given("session"))))
+    }
+
+    fn restore(&self, session: Secret) -> Result<Grant, Error> {
+        Grant::new([("session", session)]).map(|grant| grant.given("session"))
     }
 
     fn sign_out(&self, _: Grant) -> Pending<'_, ()> {

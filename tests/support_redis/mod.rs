@@ -219,6 +219,8 @@ pub struct Told {
     pub ok: usize,
     /// How many calls failed, by kind.
     pub failed: BTreeMap<String, usize>,
+    /// How many sign-ins it made.
+    pub sign_ins: usize,
     /// The warnings since the last round.
     pub warnings: Vec<String>,
 }

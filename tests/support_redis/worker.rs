@@ -14,6 +14,7 @@ use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::{MARK, ORDERS, Orders, Told};
+use crate::sign_ins::SignIns;
 
 /// Does as it is told, if this process is one of a fleet.
 pub fn run() {
@@ -31,7 +32,7 @@ pub fn run() {
         let line = line.unwrap();
         let words: Vec<&str> = line.split(' ').collect();
         let mut told = runtime.block_on(fleet.follow(&words));
-        told.warnings = warnings.take();
+        (told.sign_ins, told.warnings) = (fleet.sign_ins.take(), warnings.take());
         let mut out = std::io::stdout().lock();
         writeln!(out, "\n{MARK}{}", serde_json::to_string(&told).unwrap()).unwrap();
         out.flush().unwrap();
@@ -40,6 +41,7 @@ pub fn run() {
 
 struct Fleet {
     redis: Redis,
+    sign_ins: Arc<SignIns>,
     organization: Organization,
     spend: Spend,
     bezala: bezala::Access,
@@ -50,10 +52,13 @@ impl Fleet {
         let redis = Redis::connect(&orders.redis).unwrap();
         let mut settings = Settings::default();
         redis.join(&mut settings);
-        // Whoever waits for the next minute of a limit is told so instead.
+        // Whoever waits for the next minute of a limit is told so instead, if nothing else is said.
         let mut policy = Policy::default();
-        policy.call = Duration::from_secs(45);
+        let seconds = orders.names.get("CALL_SECONDS").map_or(45, |seconds| seconds.parse().unwrap());
+        policy.call = Duration::from_secs(seconds);
         settings.policy = policy;
+        let sign_ins = Arc::new(SignIns::default());
+        settings.observer = Some(sign_ins.clone());
         let get = |name: &str| orders.names[name].clone();
         let url = &orders.url;
         let bill = Bill::at(&format!("{url}/connect"), &format!("{url}/api/v2"), settings.clone()).unwrap();
@@ -66,6 +71,7 @@ impl Fleet {
         let password = Password { email: get("BEZALA_EMAIL"), password: get("BEZALA_PASSWORD").into() };
         Self {
             redis,
+            sign_ins,
             organization: bill.session(key).unwrap(),
             spend: bill.session(SpendToken(get("BILL_SPEND_TOKEN").into())).unwrap(),
             bezala: Bezala::at(url, settings).unwrap().session(password).unwrap(),
