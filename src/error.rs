@@ -65,7 +65,7 @@ pub enum Error {
         refusal: Option<Box<Refusal>>,
     },
     /// The vendor refused the call.
-    #[error("{operation} was refused: {refusal}")]
+    #[error("{operation} {}: {refusal}", refused_words(refusal))]
     Vendor {
         /// The operation.
         operation: &'static str,
@@ -219,6 +219,11 @@ impl Error {
     pub(crate) fn config(words: impl Into<String>) -> Self {
         Self::Config(words.into())
     }
+}
+
+/// A server's error is no refusal: whether the vendor acted is another question.
+fn refused_words(refusal: &Refusal) -> &'static str {
+    if refusal.status < 500 { "was refused" } else { "failed at the vendor" }
 }
 
 /// A vendor's refusal.

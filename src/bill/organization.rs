@@ -336,7 +336,7 @@ impl Organization {
         self.0.session.keep_warm(touch, longest)
     }
 
-    /// Ends the session at BILL; see [`Session::sign_out`].
+    /// Ends the session at BILL, for all who share it; a later call signs in again. See [`Session::sign_out`].
     ///
     /// # Errors
     /// Those of the call.

@@ -9,8 +9,9 @@ use crate::spec::{Api, Routes};
 /// A fault to lay on the next requests that fit.
 ///
 /// As JSON it has `operation` (an id or `*`), perhaps `api`, perhaps `times` (a number or `"always"`, default 1), and exactly
-/// one effect: `status` (with `code` and `retry_after`), `drop`, `truncate`, `delay`, `body` (with `content_type` and
-/// `status`) or `redirect`. Unknown fields are refused, and so are an API and an operation that there are not.
+/// one effect: `status` (with `code`, and `retry_after` in seconds), `drop` (`"before"` or `"after"` acting), `truncate` (to so many bytes),
+/// `delay` (an ISO 8601 duration such as `"PT1S"`), `body` (with `content_type` and `status`) or `redirect`
+/// (`{"status": 302, "location": URL}`). Unknown fields are refused, and so are an API and an operation that there are not.
 ///
 /// ```
 /// use ledgerkey_sandbox::Fault;
@@ -203,7 +204,7 @@ struct Written {
 }
 
 #[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "{\"status\": 302, \"location\": URL}")]
 struct Redirect {
     #[serde(default = "found")]
     status: u16,
@@ -211,7 +212,7 @@ struct Redirect {
 }
 
 #[derive(Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`times` is a number from 1, or \"always\"")]
 enum Times {
     Number(u32),
     Word(String),
