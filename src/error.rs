@@ -64,7 +64,7 @@ pub enum Error {
         /// What the vendor said; `None` where nothing was sent, since the limit was known to be spent.
         refusal: Option<Box<Refusal>>,
     },
-    /// The vendor refused the call.
+    /// The vendor refused the call, or failed at it.
     #[error("{operation} {}: {refusal}", refused_words(refusal))]
     Vendor {
         /// The operation.
@@ -148,6 +148,11 @@ pub enum Error {
     Config(String),
 }
 
+/// A server's error is no refusal: whether the vendor acted is another question.
+fn refused_words(refusal: &Refusal) -> &'static str {
+    if refusal.status < 500 { "was refused" } else { "failed at the vendor" }
+}
+
 fn limit_words(limit: Option<&str>, until: Option<SystemTime>, refusal: Option<&Refusal>) -> String {
     let mut words = String::new();
     if let Some(limit) = limit {
@@ -219,11 +224,6 @@ impl Error {
     pub(crate) fn config(words: impl Into<String>) -> Self {
         Self::Config(words.into())
     }
-}
-
-/// A server's error is no refusal: whether the vendor acted is another question.
-fn refused_words(refusal: &Refusal) -> &'static str {
-    if refusal.status < 500 { "was refused" } else { "failed at the vendor" }
 }
 
 /// A vendor's refusal.

@@ -224,6 +224,9 @@ impl Store for FileStore {
             let text = RawValue::from_string(record.write()?)
                 .map_err(|_| StoreError::Unavailable("the session cannot be written".into()))?;
             store.change(|profile| {
+                if let Some(there) = profile.sessions.get(&digest) {
+                    Record::read(&record.identity, there.get())?;
+                }
                 profile.sessions.insert(digest, text);
                 Ok(true)
             })
@@ -277,18 +280,22 @@ fn stored(profile: &Profile, identity: &Identity, id: &str) -> Result<Option<Rec
 mod tests {
     use super::*;
 
-    /// More wait for the right to sign in than there are threads: whoever has it can still work.
-    #[test]
-    fn those_who_wait_for_a_lease_take_no_thread() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = FileStore::new(directory.path().join("sessions"));
-        let identity = Identity {
+    fn identity() -> Identity {
+        Identity {
             address: "https://vendor.example".into(),
             way: "example".into(),
             user: "user".into(),
             organization: None,
             key: None,
-        };
+        }
+    }
+
+    /// More wait for the right to sign in than there are threads: whoever has it can still work.
+    #[test]
+    fn those_who_wait_for_a_lease_take_no_thread() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileStore::new(directory.path().join("sessions"));
+        let identity = identity();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().max_blocking_threads(2).build().unwrap();
         runtime.block_on(async {
@@ -307,5 +314,32 @@ mod tests {
                 waiting.await.unwrap().unwrap();
             }
         });
+    }
+
+    #[tokio::test]
+    async fn a_record_of_a_newer_version_is_not_overwritten() {
+        let (directory, identity) = (tempfile::tempdir().unwrap(), identity());
+        let path = directory.path().join("sessions");
+        let store = FileStore::new(&path);
+        let record = Record {
+            format: FORMAT,
+            identity: identity.clone(),
+            id: "example".into(),
+            session: "example".into(),
+            trusted: None,
+            user: None,
+            since: 0,
+            last_used: 0,
+        };
+        store.save(&identity, &record).await.unwrap();
+        store.save(&identity, &record).await.unwrap();
+        // The profile's own comes first.
+        let text = std::fs::read_to_string(&path).unwrap();
+        let at = text.rfind("\"format\":1").unwrap();
+        assert_ne!(at, 1);
+        let newer = format!("{}\"format\":99{}", &text[..at], &text[at + "\"format\":1".len()..]);
+        std::fs::write(&path, &newer).unwrap();
+        assert!(matches!(store.save(&identity, &record).await, Err(StoreError::Unusable(_))));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), newer);
     }
 }

@@ -82,9 +82,9 @@ pub struct SessionPolicy {
     pub pause: Duration,
     /// The longest such pause. Default 2 min: of the 200 sign-ins an hour that BILL allows, an outage then costs 120 at four tries each.
     pub longest_pause: Duration,
-    /// How long to wait for somebody else who is signing in and shares the store, before a session is made without waiting any longer. It is
-    /// put into the store all the same. Default 150 s: half of what a call may take, so that those who wait are still served. With Redis the
-    /// turn of a process that died is free after 30 s.
+    /// How long to wait at most for somebody else who is signing in and shares the store, before a session is made without waiting any longer; up to
+    /// a tenth less, so that not all who wait do so at once. Default 150 s: half of what a call may take ([`Policy::call`](crate::client::Policy::call)),
+    /// so that those who wait are still served. Where it is shorter than a store's leases (30 s with Redis), a dead process's is not waited out.
     pub longest_lease: Duration,
 }
 

@@ -1,6 +1,7 @@
 //! Getting a session: out of the store if somebody has made one, else from the vendor, and then into the store.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -37,13 +38,19 @@ struct Kept {
     told: AtomicU64,
     /// The store failed the last time; said once, not at each failure.
     away: Away,
-    /// When a session was last made without the store, in milliseconds of the monotonic clock, and one more; 0 is never.
+    /// When a session was last made without the right to, in milliseconds of the monotonic clock, and one more; 0 is never.
     alone: AtomicU64,
 }
 
-/// While the store is away, a session is made alone at most this often. Without a bound every process of a fleet would sign in at each
-/// refusal, and the vendor's 200 sign-ins an hour would be gone at once.
+/// While the right to sign in cannot be had, a session is made without it at most this often. Without a bound every process of a fleet would
+/// sign in at each refusal, and the vendor's 200 sign-ins an hour would be gone at once.
 const BETWEEN_LONE_SIGN_INS: Duration = Duration::from_secs(60);
+
+/// How often whoever waits for the right to sign in looks whether there is a session.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// To put a session into the store takes some milliseconds, and those who want it wait for that.
+const LONGEST_SAVE: Duration = Duration::from_secs(5);
 
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -64,17 +71,21 @@ pub(super) async fn renew(shared: &Shared) -> Result<Renewed, Error> {
         Err(error @ StoreError::Unusable(_)) => Err(Error::Store(error)),
         Err(error @ StoreError::Unavailable(_)) => {
             kept.away.note_failed(&error);
-            let now = whole_millis(shared.clock.monotonic()) + 1;
-            let last = kept.alone.load(Ordering::Relaxed);
-            if last != 0 && Duration::from_millis(now.saturating_sub(last)) < BETWEEN_LONE_SIGN_INS {
-                let words = format!("{error}; a session was made without it less than a minute ago");
-                return Err(Error::Store(StoreError::Unavailable(words)));
-            }
-            kept.alone.store(now, Ordering::Relaxed);
-            // For the others all the same: it may be another process that stands still, and not the store.
-            sign_in(shared, Some(kept)).await
+            sign_in_alone(shared, kept, &error).await
         }
     }
+}
+
+/// Without the right to, which cannot be had. For the others all the same, if the store takes it.
+async fn sign_in_alone(shared: &Shared, kept: &Kept, why: &(dyn fmt::Display + Sync)) -> Result<Renewed, Error> {
+    let now = whole_millis(shared.clock.monotonic()) + 1;
+    let last = kept.alone.load(Ordering::Relaxed);
+    if last != 0 && Duration::from_millis(now.saturating_sub(last)) < BETWEEN_LONE_SIGN_INS {
+        let words = format!("{why}; a session was made all the same less than a minute ago");
+        return Err(Error::Store(StoreError::Unavailable(words)));
+    }
+    kept.alone.store(now, Ordering::Relaxed);
+    sign_in(shared, Some(kept)).await
 }
 
 /// The session in the store, if there is a store, and one in it that is alive as far as anyone here knows.
@@ -90,7 +101,15 @@ async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, S
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
     }
-    let _lease = kept.lease(shared).await?;
+    let _lease = match kept.turn(shared).await? {
+        Turn::Mine(lease) => lease,
+        Turn::Made(renewed) => return Ok(Ok(renewed)),
+        Turn::TooLong => {
+            let why = "somebody else has been signing in for too long";
+            tracing::warn!("{why}; not waiting any longer");
+            return Ok(sign_in_alone(shared, kept, &why).await);
+        }
+    };
     // Who held the lease before has made one, most likely.
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
@@ -106,21 +125,43 @@ async fn sign_in(shared: &Shared, kept: Option<&Kept>) -> Result<Renewed, Error>
     if let Some(kept) = kept
         && let Some(record) = kept.record(&renewed)
     {
-        match kept.store.save(&kept.identity, &record).await {
-            Ok(()) => kept.away.note_back(),
-            Err(error) => kept.away.note_failed(&error),
+        match select(kept.store.save(&kept.identity, &record), shared.clock.limit(LONGEST_SAVE)).await {
+            Either::Left((Ok(()), _)) => kept.away.note_back(),
+            Either::Left((Err(error), _)) => kept.away.note_failed(&error),
+            Either::Right(_) => kept.away.note_failed(&"a session could not be put into it in time"),
         }
     }
     Ok(renewed)
 }
 
+/// What waiting for the right to sign in ends with.
+enum Turn {
+    Mine(Lease),
+    /// Somebody has made a session meanwhile, who may have waited too long.
+    Made(Renewed),
+    /// Whoever has it may stand still, and never give it back.
+    TooLong,
+}
+
 impl Kept {
-    /// The right to sign in. Somebody may have it who will never give it back, being stopped where he is: then the store is as good as away.
-    async fn lease(&self, shared: &Shared) -> Result<Lease, StoreError> {
-        let lease = self.store.lease(&self.identity);
-        match select(shared.clock.limit(shared.terms.policy.longest_lease), lease).await {
-            Either::Left(_) => Err(StoreError::Unavailable("somebody else has been signing in for too long".into())),
-            Either::Right((lease, _)) => lease,
+    /// Waits for the right to sign in, or for the session of whoever has signed in.
+    async fn turn(&self, shared: &Shared) -> Result<Turn, StoreError> {
+        // Those who wait began at about the same time. They are not to lose patience at the same time, and make a session each.
+        let longest = shared.terms.policy.longest_lease;
+        let longest = longest - longest.mul_f64(rand::random_range(0.0..0.1));
+        let (mut over, mut lease) = (shared.clock.limit(longest), self.store.lease(&self.identity));
+        loop {
+            let is_over = match select(&mut over, select(&mut lease, shared.clock.limit(BETWEEN_LOOKS))).await {
+                Either::Right((Either::Left((lease, _)), _)) => return lease.map(Turn::Mine),
+                Either::Right((Either::Right(_), _)) => false,
+                Either::Left(_) => true,
+            };
+            if let Some(renewed) = self.find(shared).await? {
+                return Ok(Turn::Made(renewed));
+            }
+            if is_over {
+                return Ok(Turn::TooLong);
+            }
         }
     }
 

@@ -25,8 +25,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Waits for the sole right to sign in as this identity. It is given back when the lease is dropped, and lost when its holder dies.
     fn lease<'a>(&'a self, identity: &'a Identity) -> Storing<'a, Lease>;
 
-    /// Keeps a record, in the place of any other. Called by the holder of the lease, and by whoever had waited for it as long as there was time
-    /// ([`SessionPolicy::longest_lease`](super::SessionPolicy::longest_lease)): it may be another that stands still.
+    /// Keeps a record, in the place of any other but one of a newer format. Called by the holder of the lease, and by whoever could not get it: the
+    /// store failed, or [`SessionPolicy::longest_lease`](super::SessionPolicy::longest_lease) was over.
     fn save<'a>(&'a self, identity: &'a Identity, record: &'a Record) -> Storing<'a, ()>;
 
     /// Notes that the session has been used, if the record is still that of `id`. The time never goes back.
@@ -56,7 +56,7 @@ impl fmt::Debug for Lease {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The store is not there for now. Sessions at hand are used on, and a new one is made without sharing it.
+    /// The store is not there for now. Sessions at hand are used on, and a new one is made without asking it, and shared if it takes it.
     #[error("{0}")]
     Unavailable(String),
     /// What is there must not be used, and somebody has to look at it. Nothing is overwritten.

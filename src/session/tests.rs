@@ -127,19 +127,24 @@ async fn waiting(session: &Session, callers: usize) -> Vec<tokio::task::JoinHand
     tasks
 }
 
-/// Everybody waits for somebody else, who is signing in. What is saved all the same is there.
+/// Everybody waits for somebody else, who is signing in. What is saved all the same is there, but not at a first look that comes too early.
 #[derive(Debug, Default)]
-struct NeverFree(std::sync::Mutex<Option<Record>>);
+struct NeverFree {
+    saved: std::sync::Mutex<Option<Record>>,
+    too_early: std::sync::atomic::AtomicBool,
+}
 
 impl Store for NeverFree {
     fn load<'a>(&'a self, _: &'a Identity) -> Storing<'a, Option<Record>> {
-        Box::pin(std::future::ready(Ok(self.0.lock().unwrap().clone())))
+        let found =
+            if self.too_early.swap(false, Ordering::SeqCst) { None } else { self.saved.lock().unwrap().clone() };
+        Box::pin(std::future::ready(Ok(found)))
     }
     fn lease<'a>(&'a self, _: &'a Identity) -> Storing<'a, Lease> {
         Box::pin(std::future::pending())
     }
     fn save<'a>(&'a self, _: &'a Identity, record: &'a Record) -> Storing<'a, ()> {
-        *self.0.lock().unwrap() = Some(record.clone());
+        *self.saved.lock().unwrap() = Some(record.clone());
         Box::pin(std::future::ready(Ok(())))
     }
     fn touch<'a>(&'a self, _: &'a Identity, _: &'a str, _: SystemTime) -> Storing<'a, ()> {
@@ -150,9 +155,9 @@ impl Store for NeverFree {
     }
 }
 
-/// Stands still, and every limit is over as soon as it begins.
+/// Stands still, and every limit up to this is over as soon as it begins.
 #[derive(Debug)]
-struct OutOfTime;
+struct OutOfTime(Duration);
 
 impl Clock for OutOfTime {
     fn now(&self) -> SystemTime {
@@ -164,22 +169,27 @@ impl Clock for OutOfTime {
     fn sleep(&self, _: Duration) -> Wait {
         Box::pin(std::future::pending())
     }
-    fn limit(&self, _: Duration) -> Wait {
-        Box::pin(std::future::ready(()))
+    fn limit(&self, limit: Duration) -> Wait {
+        if limit <= self.0 { Box::pin(std::future::ready(())) } else { Box::pin(std::future::pending()) }
     }
 }
 
 #[tokio::test]
 async fn who_is_signing_in_for_ever_is_not_waited_for_for_ever() {
     let store = Arc::new(NeverFree::default());
-    let session = || {
+    let session = |over| {
         let named = Arc::new(Named(identity()));
-        Session::new(named, Arc::new(OutOfTime), SessionPolicy::default(), Some(store.clone()))
+        Session::new(named, Arc::new(OutOfTime(over)), SessionPolicy::default(), Some(store.clone()))
     };
-    let made = session().acquire().await.unwrap();
-    let found = session().acquire().await.unwrap();
-    assert_eq!((made.stored, found.stored), (false, true), "whoever comes next does not have to wait so long");
-    assert_eq!(made.id, found.id);
+    let made = session(Duration::MAX).acquire().await.unwrap();
+    assert!(!made.stored);
+    // Whoever comes next does not wait for it at all, and whoever waits already not so long.
+    for too_early in [false, true] {
+        store.too_early.store(too_early, Ordering::SeqCst);
+        let found = session(Duration::from_secs(1)).acquire().await.unwrap();
+        assert!(found.stored);
+        assert_eq!(made.id, found.id);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

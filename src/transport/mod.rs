@@ -172,7 +172,7 @@ impl Connection {
     /// Every kind that [`Error`] has. `not-permitted` and `config` come before a byte has left.
     ///
     /// # Panics
-    /// Outside of a tokio runtime with its I/O and time drivers, as all that sends something.
+    /// When polled outside of a tokio runtime with I/O and time drivers, as every call.
     ///
     /// # Cancelling
     /// Dropping the future gives up the call; whether the vendor acted on it is then unknown. No slot and no sign-in is lost.

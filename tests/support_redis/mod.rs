@@ -211,6 +211,8 @@ pub struct Orders {
     pub redis: String,
     pub url: String,
     pub names: BTreeMap<String, String>,
+    /// How long a call may take.
+    pub call: Duration,
 }
 
 /// What a process of the fleet tells of one round.
@@ -236,15 +238,24 @@ pub const ORDERS: &str = "LEDGERKEY_TEST_WORKER";
 pub const MARK: &str = "TOLD ";
 
 impl Process {
+    /// Whoever waits for the next minute of a limit is told so instead.
     pub fn start(server: &Server, sandbox: &Sandbox) -> Self {
-        Self::start_with(server, sandbox, &[])
+        Self::start_with(server, sandbox.url(), sandbox.credentials().clone(), 45)
     }
 
-    /// With other credentials than the sandbox's.
-    pub fn start_with(server: &Server, sandbox: &Sandbox, others: &[(&str, &str)]) -> Self {
+    /// With time enough to wait for a turn that nobody gives back.
+    pub fn start_patient(server: &Server, sandbox: &Sandbox) -> Self {
+        Self::start_with(server, sandbox.url(), sandbox.credentials().clone(), 100)
+    }
+
+    pub fn start_with_password(server: &Server, sandbox: &Sandbox, password: &str) -> Self {
         let mut names = sandbox.credentials().clone();
-        names.extend(others.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let orders = Orders { redis: server.url(), url: sandbox.url().to_owned(), names };
+        names.insert("BILL_PASSWORD".into(), password.into());
+        Self::start_with(server, sandbox.url(), names, 45)
+    }
+
+    fn start_with(server: &Server, url: &str, names: BTreeMap<String, String>, seconds: u64) -> Self {
+        let orders = Orders { redis: server.url(), url: url.to_owned(), names, call: Duration::from_secs(seconds) };
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["worker", "--exact", "--nocapture", "--test-threads=1"])
             .env(ORDERS, serde_json::to_string(&orders).unwrap())

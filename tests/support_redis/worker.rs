@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ledgerkey::Error;
 use ledgerkey::bezala::{self, Bezala, Password};
@@ -52,10 +51,8 @@ impl Fleet {
         let redis = Redis::connect(&orders.redis).unwrap();
         let mut settings = Settings::default();
         redis.join(&mut settings);
-        // Whoever waits for the next minute of a limit is told so instead, if nothing else is said.
         let mut policy = Policy::default();
-        let seconds = orders.names.get("CALL_SECONDS").map_or(45, |seconds| seconds.parse().unwrap());
-        policy.call = Duration::from_secs(seconds);
+        policy.call = orders.call;
         settings.policy = policy;
         let sign_ins = Arc::new(SignIns::default());
         settings.observer = Some(sign_ins.clone());

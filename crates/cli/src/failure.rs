@@ -255,6 +255,7 @@ mod tests {
             vendor(422, "BDC_1108"),
             "createBill was refused: HTTP 422; BDC_1108; send the parameter that the message names"
         );
+        assert!(vendor(503, "BDC_9999").starts_with("createBill failed at the vendor: HTTP 503"));
         assert!(vendor(404, "BDC_9999").ends_with("; check the ids in the parameters"));
         assert!(vendor(401, "BDC_1109").contains("a session that was just made"));
         let rejected = words(&Error::SignInRejected { way: "developer-key", refusal: refused(401, "BDC_1103") });

@@ -11,7 +11,7 @@ use crate::spec::{Api, Routes};
 /// As JSON it has `operation` (an id or `*`), perhaps `api`, perhaps `times` (a number or `"always"`, default 1), and exactly
 /// one effect: `status` (with `code`, and `retry_after` in seconds), `drop` (`"before"` or `"after"` acting), `truncate` (to so many bytes),
 /// `delay` (an ISO 8601 duration such as `"PT1S"`), `body` (with `content_type` and `status`) or `redirect`
-/// (`{"status": 302, "location": URL}`). Unknown fields are refused, and so are an API and an operation that there are not.
+/// (`{"status": 302, "location": URL}`, where 302 can be left out). Unknown fields are refused, and so are an API and an operation that there are not.
 ///
 /// ```
 /// use ledgerkey_sandbox::Fault;
@@ -218,6 +218,9 @@ enum Times {
     Word(String),
 }
 
+/// As serde says it of another type; an attribute takes no constant.
+const TIMES: &str = "`times` is a number from 1, or \"always\"";
+
 impl Default for Times {
     fn default() -> Self {
         Self::Number(1)
@@ -280,10 +283,10 @@ impl TryFrom<Written> for Fault {
             Effect::Status { status: status.unwrap_or(500), code, retry_after }
         };
         let left = match times {
-            Times::Number(0) => return Err("`times` is at least 1".to_owned()),
+            Times::Number(0) => return Err(TIMES.to_owned()),
             Times::Number(times) => Some(times),
             Times::Word(word) if word == "always" => None,
-            Times::Word(word) => return Err(format!("`times` is a number or \"always\", not \"{word}\"")),
+            Times::Word(_) => return Err(TIMES.to_owned()),
         };
         Ok(Self { operation, api, effect, left })
     }

@@ -192,6 +192,8 @@ async fn controls() {
         (json!({"operation": "-", "drop": "after"}), "the sandbox has no operation"),
         (json!({"operation": "login", "api": "bill-event", "drop": "after"}), "bill-partner, bill-events, bezala"),
         (json!({"operation": "login", "status": 401, "times": -1}), "a number from 1, or \"always\""),
+        (json!({"operation": "login", "status": 401, "times": 0}), "a number from 1, or \"always\""),
+        (json!({"operation": "login", "status": 401, "times": "often"}), "a number from 1, or \"always\""),
         (json!({"operation": "login", "delay": "soon"}), "an ISO 8601 duration such as PT36M"),
         (json!({"operation": "login", "redirect": "https://other.example"}), "{\"status\": 302, \"location\": URL}"),
     ] {
