@@ -32,6 +32,10 @@
 //! The one exception is when a session was last used, which is told by whoever used it and compared by whoever takes it. It takes
 //! Redis 6 or newer, one server and not a cluster.
 //!
+//! A process that dies while it signs in keeps its turn until that has run out. Whoever has less time than that
+//! ([`SessionPolicy::longest_lease`](crate::session::SessionPolicy::longest_lease)) signs in without the turn, and puts the session there
+//! for the others, who look each second while they wait.
+//!
 //! # When Redis is away
 //! Whoever asks it waits a second at most for the connection and a second for the answer, and both once more if the connection breaks;
 //! for half a second after a failure nothing asks it at all. Sessions at hand are used on; a session that dies is made anew by each
