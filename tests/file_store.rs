@@ -135,6 +135,17 @@ async fn a_sign_out_is_one_for_every_process() {
 }
 
 #[tokio::test]
+async fn a_sign_out_by_a_call_of_ones_own_is_one_for_every_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::start().unwrap();
+    let one = like_a_process(&sandbox, &file(&directory));
+    one.api().logout().send().await.unwrap();
+    all_list(&[like_a_process(&sandbox, &file(&directory)), one]).await;
+    assert_eq!((sandbox.sign_ins(), sandbox.served("logout")), (2, 1));
+    assert!(sandbox.log().iter().all(|served| served.code.is_none()), "nobody tries the dead session");
+}
+
+#[tokio::test]
 async fn a_process_that_has_made_no_call_signs_out_what_is_in_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start().unwrap();

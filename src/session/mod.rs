@@ -229,6 +229,14 @@ impl Session {
         }
     }
 
+    /// A sign-out has ended it that was called as any other operation: the next call signs in, and nobody is to find it in the store.
+    pub(crate) async fn ended(&self, live: &Live) {
+        self.reject(live.generation);
+        if let (Some(keeper), Some(id)) = (&self.0.keeper, &live.id) {
+            keeper.forget(id).await;
+        }
+    }
+
     /// Notes that a call was completed: the idle time counts from now. A store is told of it now and then, on a task of its own.
     pub(crate) fn completed(&self, live: &Live) {
         let now = self.0.clock.now_millis();

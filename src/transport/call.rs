@@ -81,7 +81,11 @@ impl<'c> Call<'c> {
             let failure = match attempt.await {
                 Ok(Received { status, headers, mut payload }) => {
                     if let (Some(session), Some(live)) = (self.connection.session(), &live) {
-                        session.completed(live);
+                        if session.way().sign_out == Some(self.operation.id) {
+                            Box::pin(session.ended(live)).await;
+                        } else {
+                            session.completed(live);
+                        }
                     }
                     self.shared.wire.retries().earn();
                     if let Some(gate) = gate {
