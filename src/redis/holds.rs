@@ -184,8 +184,8 @@ async fn free(link: &Link, freed: &[Arc<Held>]) -> Result<(), StoreError> {
 }
 
 /// How long a dead process keeps a place.
-pub(super) const PLACE_HOLDS: Duration = Duration::from_secs(60);
-const PLACES_KEPT_UP: Duration = Duration::from_secs(20);
+pub(super) const PLACE_HOLDS: Duration = Duration::from_secs(20);
+const PLACES_KEPT_UP: Duration = Duration::from_secs(6);
 const MOST_AT_ONCE: usize = 256;
 
 static PLACES_KEEP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/places_keep.lua")));

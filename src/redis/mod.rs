@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | `session:…` | **the session itself**, whose it is (address, way, user, organization, a fingerprint of the developer or app key), when it was granted and last used | 7 days after the last use |
 //! | `turn:…` | who is signing in: a random token | 30 s, kept up while it goes on |
-//! | `budget:…` | counts of calls, and random tokens of those under way | the limit's window; 60 s for those under way, kept up |
+//! | `budget:…` | counts of calls, and random tokens of those under way | the limit's window; 20 s for those under way, kept up |
 //! | `budget:…:closed` | the vendor's word that a limit is spent | as long as it said, a window at most |
 //! | `company:…` | the id of the company that a Bezala user's calls run in; random tokens of the processes that run there or wait | 20 s, kept up |
 //!
@@ -32,9 +32,9 @@
 //! The one exception is when a session was last used, which is told by whoever used it and compared by whoever takes it. It takes
 //! Redis 6 or newer, one server and not a cluster.
 //!
-//! A process that dies while it signs in keeps its turn until that has run out. Whoever has less time than that
-//! ([`SessionPolicy::longest_lease`](crate::session::SessionPolicy::longest_lease)) signs in without the turn, and puts the session there
-//! for the others, who look each second while they wait.
+//! A process that dies keeps what it held until that has run out: the others wait for its turn to sign in, and for places that it had among
+//! the calls under way. Where one stands still and keeps its turn up, the others choose another after
+//! [`SessionPolicy::longest_lease`](crate::session::SessionPolicy::longest_lease).
 //!
 //! # When Redis is away
 //! Whoever asks it waits a second at most for the connection and a second for the answer, and both once more if the connection breaks;

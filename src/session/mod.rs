@@ -82,9 +82,9 @@ pub struct SessionPolicy {
     pub pause: Duration,
     /// The longest such pause. Default 2 min: of the 200 sign-ins an hour that BILL allows, an outage then costs 120 at four tries each.
     pub longest_pause: Duration,
-    /// How long to wait at most for somebody else who is signing in and shares the store, before a session is made without waiting any longer; up to
-    /// a tenth less, so that not all who wait do so at once. Default 150 s: half of what a call may take ([`Policy::call`](crate::client::Policy::call)),
-    /// so that those who wait are still served. Where it is shorter than a store's leases (30 s with Redis), a dead process's is not waited out.
+    /// How long to wait for somebody else who is signing in and shares the store, before those who wait choose another among them, who signs in all
+    /// the same. Default 150 s: half of what a call may take ([`Policy::call`](crate::client::Policy::call)), so that those who wait are still
+    /// served; but for clients with a shorter limit no less than 40 s, which is longer than a sign-in takes and than a dead process keeps its turn.
     pub longest_lease: Duration,
 }
 
@@ -138,6 +138,8 @@ pub struct Status {
     pub expires_in: Option<Duration>,
     /// Whether the vendor refused the credentials, so that no sign-in is tried for now.
     pub refused: bool,
+    /// Whether that session is in a store, for others and for later.
+    pub kept: bool,
 }
 
 impl Session {
@@ -324,6 +326,7 @@ impl Session {
             idle: live.map(|live| live.idle(now)),
             expires_in: live.and_then(|live| self.0.terms.left(live.idle(now))),
             refused,
+            kept: live.is_some_and(|live| live.id.is_some()),
         }
     }
 

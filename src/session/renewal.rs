@@ -81,7 +81,7 @@ async fn sign_in_alone(shared: &Shared, kept: &Kept, why: &(dyn fmt::Display + S
     let now = whole_millis(shared.clock.monotonic()) + 1;
     let last = kept.alone.load(Ordering::Relaxed);
     if last != 0 && Duration::from_millis(now.saturating_sub(last)) < BETWEEN_LONE_SIGN_INS {
-        let words = format!("{why}; a session was made all the same less than a minute ago");
+        let words = format!("{why}; a session was made all the same, and another is made a minute after that");
         return Err(Error::Store(StoreError::Unavailable(words)));
     }
     kept.alone.store(now, Ordering::Relaxed);
@@ -101,14 +101,17 @@ async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, S
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
     }
-    let _lease = match kept.turn(shared).await? {
+    let _lease = match kept.turn(shared, &kept.identity).await? {
         Turn::Mine(lease) => lease,
         Turn::Made(renewed) => return Ok(Ok(renewed)),
-        Turn::TooLong => {
-            let why = "somebody else has been signing in for too long";
-            tracing::warn!("{why}; not waiting any longer");
-            return Ok(sign_in_alone(shared, kept, &why).await);
-        }
+        // Those who have waited so long have most likely waited together, and are not to make a session each.
+        Turn::TooLong => match kept.turn(shared, &kept.second()).await? {
+            Turn::Mine(lease) => lease,
+            Turn::Made(renewed) => return Ok(Ok(renewed)),
+            Turn::TooLong => {
+                return Ok(sign_in_alone(shared, kept, &"somebody else has been signing in for too long").await);
+            }
+        },
     };
     // Who held the lease before has made one, most likely.
     if let Some(renewed) = kept.find(shared).await? {
@@ -121,15 +124,24 @@ async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, S
 async fn sign_in(shared: &Shared, kept: Option<&Kept>) -> Result<Renewed, Error> {
     let grant = shared.sign_in.sign_in().await?;
     let now = shared.clock.now();
-    let renewed = Renewed { grant, id: kept.map(|_| random_id()), since: now, last_used: now, stored: false };
+    let mut renewed = Renewed { grant, id: kept.map(|_| random_id()), since: now, last_used: now, stored: false };
     if let Some(kept) = kept
         && let Some(record) = kept.record(&renewed)
     {
-        match select(kept.store.save(&kept.identity, &record), shared.clock.limit(LONGEST_SAVE)).await {
-            Either::Left((Ok(()), _)) => kept.away.note_back(),
-            Either::Left((Err(error), _)) => kept.away.note_failed(&error),
-            Either::Right(_) => kept.away.note_failed(&"a session could not be put into it in time"),
+        // Whoever stood still in the middle comes too late: the others have one by now, and have perhaps made it trusted.
+        if let Ok(Some(found)) = kept.find(shared).await {
+            return Ok(found);
         }
+        let failed = match select(kept.store.save(&kept.identity, &record), shared.clock.limit(LONGEST_SAVE)).await {
+            Either::Left((Ok(()), _)) => {
+                kept.away.note_back();
+                return Ok(renewed);
+            }
+            Either::Left((Err(error), _)) => error,
+            Either::Right(_) => StoreError::Unavailable("a session could not be put into it in time".into()),
+        };
+        kept.away.note_failed(&failed);
+        renewed.id = None;
     }
     Ok(renewed)
 }
@@ -144,22 +156,29 @@ enum Turn {
 }
 
 impl Kept {
+    /// What the right to sign in goes by when whoever has it stands still.
+    fn second(&self) -> Identity {
+        Identity { way: format!("{}, second turn", self.identity.way), ..self.identity.clone() }
+    }
+
     /// Waits for the right to sign in, or for the session of whoever has signed in.
-    async fn turn(&self, shared: &Shared) -> Result<Turn, StoreError> {
-        // Those who wait began at about the same time. They are not to lose patience at the same time, and make a session each.
+    async fn turn(&self, shared: &Shared, identity: &Identity) -> Result<Turn, StoreError> {
         let longest = shared.terms.policy.longest_lease;
-        let longest = longest - longest.mul_f64(rand::random_range(0.0..0.1));
-        let (mut over, mut lease) = (shared.clock.limit(longest), self.store.lease(&self.identity));
+        let (mut over, mut lease) = (shared.clock.limit(longest), self.store.lease(identity));
         loop {
-            let is_over = match select(&mut over, select(&mut lease, shared.clock.limit(BETWEEN_LOOKS))).await {
-                Either::Right((Either::Left((lease, _)), _)) => return lease.map(Turn::Mine),
+            let is_over = match select(&mut lease, select(&mut over, shared.clock.limit(BETWEEN_LOOKS))).await {
+                Either::Left((lease, _)) => return lease.map(Turn::Mine),
+                Either::Right((Either::Left(_), _)) => true,
                 Either::Right((Either::Right(_), _)) => false,
-                Either::Left(_) => true,
             };
             if let Some(renewed) = self.find(shared).await? {
                 return Ok(Turn::Made(renewed));
             }
             if is_over {
+                tracing::warn!(
+                    way = self.identity.way,
+                    "somebody else has been signing in for too long; not waiting any longer"
+                );
                 return Ok(Turn::TooLong);
             }
         }

@@ -127,20 +127,25 @@ async fn waiting(session: &Session, callers: usize) -> Vec<tokio::task::JoinHand
     tasks
 }
 
-/// Everybody waits for somebody else, who is signing in. What is saved all the same is there, but not at a first look that comes too early.
+/// Everybody waits for somebody else, who is signing in. What is saved all the same is there, but for looks that come too early.
 #[derive(Debug, Default)]
 struct NeverFree {
     saved: std::sync::Mutex<Option<Record>>,
-    too_early: std::sync::atomic::AtomicBool,
+    too_early: AtomicUsize,
+    /// But for those who have waited too long.
+    has_second: bool,
 }
 
 impl Store for NeverFree {
     fn load<'a>(&'a self, _: &'a Identity) -> Storing<'a, Option<Record>> {
-        let found =
-            if self.too_early.swap(false, Ordering::SeqCst) { None } else { self.saved.lock().unwrap().clone() };
+        let too_early = self.too_early.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |looks| looks.checked_sub(1));
+        let found = if too_early.is_ok() { None } else { self.saved.lock().unwrap().clone() };
         Box::pin(std::future::ready(Ok(found)))
     }
-    fn lease<'a>(&'a self, _: &'a Identity) -> Storing<'a, Lease> {
+    fn lease<'a>(&'a self, of: &'a Identity) -> Storing<'a, Lease> {
+        if self.has_second && of.digest() != identity().digest() {
+            return Box::pin(std::future::ready(Ok(Lease::new(()))));
+        }
         Box::pin(std::future::pending())
     }
     fn save<'a>(&'a self, _: &'a Identity, record: &'a Record) -> Storing<'a, ()> {
@@ -184,12 +189,41 @@ async fn who_is_signing_in_for_ever_is_not_waited_for_for_ever() {
     let made = session(Duration::MAX).acquire().await.unwrap();
     assert!(!made.stored);
     // Whoever comes next does not wait for it at all, and whoever waits already not so long.
-    for too_early in [false, true] {
+    for too_early in [0, 1] {
         store.too_early.store(too_early, Ordering::SeqCst);
         let found = session(Duration::from_secs(1)).acquire().await.unwrap();
         assert!(found.stored);
         assert_eq!(made.id, found.id);
     }
+}
+
+/// A minute of nobody else's signing in is for those who have no turn at all.
+#[tokio::test]
+async fn those_who_waited_too_long_take_turns_of_their_own() {
+    for has_second in [true, false] {
+        let store = Arc::new(NeverFree { has_second, ..NeverFree::default() });
+        let clock = Arc::new(OutOfTime(Duration::MAX));
+        let session = Session::new(Arc::new(Named(identity())), clock, SessionPolicy::default(), Some(store));
+        let live = session.acquire().await.unwrap();
+        session.reject(live.generation);
+        assert_eq!(session.acquire().await.is_ok(), has_second);
+    }
+}
+
+/// The others use it by then.
+#[tokio::test]
+async fn who_stood_still_while_signing_in_takes_what_has_been_made_meanwhile() {
+    let store = Arc::new(NeverFree { has_second: true, ..NeverFree::default() });
+    let session = || {
+        let (named, clock) = (Arc::new(Named(identity())), Arc::new(OutOfTime(Duration::MAX)));
+        Session::new(named, clock, SessionPolicy::default(), Some(store.clone()))
+    };
+    let made = session().acquire().await.unwrap();
+    // At first, when waiting has been too long, and with a turn in hand; there is one when it has signed in.
+    store.too_early.store(3, Ordering::SeqCst);
+    let late = session().acquire().await.unwrap();
+    assert_eq!((store.too_early.load(Ordering::SeqCst), late.stored), (0, true));
+    assert_eq!(store.saved.lock().unwrap().as_ref().map(|record| record.id.clone()), made.id);
 }
 
 #[tokio::test(flavor = "multi_thread")]

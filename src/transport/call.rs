@@ -304,7 +304,7 @@ impl<'c> Call<'c> {
     ) -> Result<T, Error> {
         let left = self.left();
         if left.is_zero() {
-            return Err(self.over(what, left));
+            return Err(self.over(what, self.shared.wire.policy().call));
         }
         // What is there at once needs no timer. Of the two the timer is polled last: `send` looks at the time once more.
         if let Some(value) = (&mut future).now_or_never() {

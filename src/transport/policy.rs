@@ -47,6 +47,9 @@ impl Default for Policy {
     }
 }
 
+/// Longer than a sign-in takes, and than a dead process keeps its turn in Redis: however little time a call has, not all sign in for want of it.
+const LEAST_LEASE: Duration = Duration::from_secs(40);
+
 impl Policy {
     /// What of it is the sessions'.
     pub(super) fn of_sessions(&self) -> SessionPolicy {
@@ -55,7 +58,7 @@ impl Policy {
             hold_off: self.hold_off,
             pause: self.back_off,
             longest_pause: self.longest_back_off.saturating_mul(2),
-            longest_lease: self.call / 2,
+            longest_lease: (self.call / 2).max(LEAST_LEASE),
         }
     }
 

@@ -211,8 +211,6 @@ pub struct Orders {
     pub redis: String,
     pub url: String,
     pub names: BTreeMap<String, String>,
-    /// How long a call may take.
-    pub call: Duration,
 }
 
 /// What a process of the fleet tells of one round.
@@ -238,24 +236,18 @@ pub const ORDERS: &str = "LEDGERKEY_TEST_WORKER";
 pub const MARK: &str = "TOLD ";
 
 impl Process {
-    /// Whoever waits for the next minute of a limit is told so instead.
     pub fn start(server: &Server, sandbox: &Sandbox) -> Self {
-        Self::start_with(server, sandbox.url(), sandbox.credentials().clone(), 45)
-    }
-
-    /// With time enough to wait for a turn that nobody gives back.
-    pub fn start_patient(server: &Server, sandbox: &Sandbox) -> Self {
-        Self::start_with(server, sandbox.url(), sandbox.credentials().clone(), 100)
+        Self::start_with(server, sandbox.url(), sandbox.credentials().clone())
     }
 
     pub fn start_with_password(server: &Server, sandbox: &Sandbox, password: &str) -> Self {
         let mut names = sandbox.credentials().clone();
         names.insert("BILL_PASSWORD".into(), password.into());
-        Self::start_with(server, sandbox.url(), names, 45)
+        Self::start_with(server, sandbox.url(), names)
     }
 
-    fn start_with(server: &Server, url: &str, names: BTreeMap<String, String>, seconds: u64) -> Self {
-        let orders = Orders { redis: server.url(), url: url.to_owned(), names, call: Duration::from_secs(seconds) };
+    fn start_with(server: &Server, url: &str, names: BTreeMap<String, String>) -> Self {
+        let orders = Orders { redis: server.url(), url: url.to_owned(), names };
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["worker", "--exact", "--nocapture", "--test-threads=1"])
             .env(ORDERS, serde_json::to_string(&orders).unwrap())

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ledgerkey::Error;
 use ledgerkey::bezala::{self, Bezala, Password};
@@ -52,7 +53,8 @@ impl Fleet {
         let mut settings = Settings::default();
         redis.join(&mut settings);
         let mut policy = Policy::default();
-        policy.call = orders.call;
+        // Whoever waits for the next minute of a limit is told so instead.
+        policy.call = Duration::from_secs(45);
         settings.policy = policy;
         let sign_ins = Arc::new(SignIns::default());
         settings.observer = Some(sign_ins.clone());

@@ -28,7 +28,7 @@ pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
     let place = store::from_environment()?;
     let mut settings = Settings::default();
     place.join(&mut settings).await?;
-    let shared = settings.store.is_some();
+    let is_shared = settings.store.is_some();
     let (connection, door) = open(api, operation, call, body.as_ref(), settings)?;
     let outcome = tokio::select! {
         outcome = answer(call, operation, &connection, body) => outcome,
@@ -37,10 +37,17 @@ pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
     if let Some(session) = connection.session() {
         session.settle().await;
     }
-    // A stored session is for the next run.
-    if let Some(door) = door.filter(|_| !shared) {
-        // One in memory is of no use to anybody else. Whether the vendor hears of its end is not worth a failure, nor a long wait.
-        let _ = tokio::time::timeout(SIGN_OUT, door.sign_out()).await;
+    // A stored session is for the next run. One that could not be stored, or was not to be, is of no use to anybody else.
+    for session in door.iter().flat_map(Door::sessions) {
+        let status = session.status();
+        if !status.live || status.kept || session.way().operation.is_none() {
+            continue;
+        }
+        if is_shared {
+            output::tell("the session could not be kept in LEDGERKEY_STORE, and is ended; LEDGERKEY_LOG=warn says why");
+        }
+        // Whether the vendor hears of its end is not worth a failure, nor a long wait.
+        let _ = tokio::time::timeout(SIGN_OUT, session.sign_out()).await;
     }
     place.leave().await;
     let fits = outcome.map_err(|failure| failure.about(api.name))?;

@@ -58,6 +58,18 @@ fn memory_ends_its_session_and_a_file_keeps_it() {
 }
 
 #[test]
+fn a_session_that_could_not_be_kept_is_ended_and_that_is_told() {
+    let directory = Directory::new();
+    let vendors = directory.vendors();
+    // What would be moved into place cannot be made.
+    fs::create_dir_all(directory.0.path().join(".sessions.new/x")).unwrap();
+    let done = vendors.command(&LIST).output().unwrap();
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success() && told.contains("could not be kept"), "{told}");
+    assert_eq!((vendors.sandbox.sign_ins(), vendors.sandbox.acted("logout")), (1, 1));
+}
+
+#[test]
 fn ten_runs_at_once_share_one_session_and_replace_it_once() {
     let directory = Directory::new();
     let vendors = directory.vendors();
