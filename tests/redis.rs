@@ -130,7 +130,7 @@ fn killed_at_some_point(round: u64) {
     killed.kill();
     let since = Instant::now();
     let told = second.run("list 5");
-    assert!(told.ok == 5 && told.sign_ins <= 1, "round {round}: {told:?}");
+    assert!(told.ok == 5 && told.sign_ins <= 1 && told.warnings.is_empty(), "round {round}: {told:?}");
     assert!(since.elapsed() < PATIENCE, "round {round}: {:?}", since.elapsed());
     let told = third.run("list 5");
     assert_eq!((told.ok, told.sign_ins), (5, 0), "round {round}: the session that is left is shared");

@@ -268,7 +268,7 @@ const BEGINNING: &str = "{\"format\":";
 const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// To write the file takes some milliseconds, even where many do one after the other.
-const LONGEST_WRITE: Duration = Duration::from_secs(5);
+const LONGEST_WRITE: Duration = Duration::from_secs(3);
 
 /// The record of this identity, if it is that of `id`.
 fn stored(profile: &Profile, identity: &Identity, id: &str) -> Result<Option<Record>, StoreError> {

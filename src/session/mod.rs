@@ -83,8 +83,9 @@ pub struct SessionPolicy {
     /// The longest such pause. Default 2 min: of the 200 sign-ins an hour that BILL allows, an outage then costs 120 at four tries each.
     pub longest_pause: Duration,
     /// How long to wait for somebody else who is signing in and shares the store, before those who wait choose another among them, who signs in all
-    /// the same. Default 150 s: half of what a call may take ([`Policy::call`](crate::client::Policy::call)), so that those who wait are still
-    /// served; but for clients with a shorter limit no less than 40 s, which is longer than a sign-in takes and than a dead process keeps its turn.
+    /// the same; and again for that one. Default 150 s: half of what a call may take ([`Policy::call`](crate::client::Policy::call)), so that those
+    /// who wait for one that stands still are served; but for clients with a shorter limit no less than 40 s, which is longer than a sign-in
+    /// takes and than a dead process keeps its turn.
     pub longest_lease: Duration,
 }
 
@@ -138,7 +139,7 @@ pub struct Status {
     pub expires_in: Option<Duration>,
     /// Whether the vendor refused the credentials, so that no sign-in is tried for now.
     pub refused: bool,
-    /// Whether that session is in a store, for others and for later.
+    /// Whether that session was put into a store, for others and for later, or came out of it.
     pub kept: bool,
 }
 
@@ -227,7 +228,7 @@ impl Session {
             }
             state.phase = Phase::Dead;
             self.0.live.store(None);
-            tracing::info!(way = self.way().name, generation, "the vendor ended the session");
+            tracing::info!(way = self.way().name, generation, "the session has ended at the vendor's");
         }
     }
 
@@ -235,6 +236,7 @@ impl Session {
     pub(crate) async fn ended(&self, live: &Live) {
         self.reject(live.generation);
         if let (Some(keeper), Some(id)) = (&self.0.keeper, &live.id) {
+            keeper.refused(id);
             keeper.forget(id).await;
         }
     }
@@ -326,7 +328,10 @@ impl Session {
             idle: live.map(|live| live.idle(now)),
             expires_in: live.and_then(|live| self.0.terms.left(live.idle(now))),
             refused,
-            kept: live.is_some_and(|live| live.id.is_some()),
+            kept: match (&self.0.keeper, live.and_then(|live| live.id.as_deref())) {
+                (Some(keeper), Some(id)) => keeper.has(id),
+                _ => false,
+            },
         }
     }
 

@@ -1,7 +1,7 @@
 //! Getting a session: out of the store if somebody has made one, else from the vendor, and then into the store.
 
 use std::collections::VecDeque;
-use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -14,6 +14,7 @@ use super::clock::{millis, time_of, whole_millis};
 use super::grant::Grant;
 use super::store::{FORMAT, Identity, Lease, Record, Store, StoreError, random_id};
 use crate::error::Error;
+use crate::secret::Secret;
 
 /// A session as it comes from the vendor or the store.
 pub(super) struct Renewed {
@@ -38,12 +39,14 @@ struct Kept {
     told: AtomicU64,
     /// The store failed the last time; said once, not at each failure.
     away: Away,
-    /// When a session was last made without the right to, in milliseconds of the monotonic clock, and one more; 0 is never.
+    /// The id of the last session that could not be put there, as far as is known.
+    lost: Mutex<Option<String>>,
+    /// When a session was last made without the store, in milliseconds of the monotonic clock, and one more; 0 is never.
     alone: AtomicU64,
 }
 
-/// While the right to sign in cannot be had, a session is made without it at most this often. Without a bound every process of a fleet would
-/// sign in at each refusal, and the vendor's 200 sign-ins an hour would be gone at once.
+/// While the store is away, a session is made alone at most this often. Without a bound every process of a fleet would sign in at each
+/// refusal, and the vendor's 200 sign-ins an hour would be gone at once.
 const BETWEEN_LONE_SIGN_INS: Duration = Duration::from_secs(60);
 
 /// How often whoever waits for the right to sign in looks whether there is a session.
@@ -58,8 +61,8 @@ const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const REFUSED_KEPT: usize = 8;
 
 /// A new session: whoever else has made one shares it; else this makes it, alone, while the others wait.
-pub(super) async fn renew(shared: &Shared) -> Result<Renewed, Error> {
-    let Some(keeper) = &shared.keeper else { return sign_in(shared, None).await };
+pub(super) async fn renew(shared: &Arc<Shared>) -> Result<Renewed, Error> {
+    let Some(keeper) = &shared.keeper else { return sign_in(shared).await };
     let kept = &keeper.0;
     match share(shared, kept).await {
         Ok(renewed) => {
@@ -76,16 +79,18 @@ pub(super) async fn renew(shared: &Shared) -> Result<Renewed, Error> {
     }
 }
 
-/// Without the right to, which cannot be had. For the others all the same, if the store takes it.
-async fn sign_in_alone(shared: &Shared, kept: &Kept, why: &(dyn fmt::Display + Sync)) -> Result<Renewed, Error> {
+/// Without the store, which failed. For the others all the same, if it takes the session.
+async fn sign_in_alone(shared: &Arc<Shared>, kept: &Kept, why: &StoreError) -> Result<Renewed, Error> {
     let now = whole_millis(shared.clock.monotonic()) + 1;
     let last = kept.alone.load(Ordering::Relaxed);
     if last != 0 && Duration::from_millis(now.saturating_sub(last)) < BETWEEN_LONE_SIGN_INS {
-        let words = format!("{why}; a session was made all the same, and another is made a minute after that");
+        let words = format!("{why}; a sign-in was made without it less than a minute ago");
         return Err(Error::Store(StoreError::Unavailable(words)));
     }
     kept.alone.store(now, Ordering::Relaxed);
-    sign_in(shared, Some(kept)).await
+    // What may be there is not known: nothing to yield to.
+    let renewed = sign_in(shared).await?;
+    Ok(kept.put(shared, renewed, false).await)
 }
 
 /// The session in the store, if there is a store, and one in it that is alive as far as anyone here knows.
@@ -97,68 +102,54 @@ pub(super) async fn stored(shared: &Shared) -> Result<Option<Renewed>, StoreErro
 }
 
 /// The outer error is the store's, the inner one the sign-in's.
-async fn share(shared: &Shared, kept: &Kept) -> Result<Result<Renewed, Error>, StoreError> {
+async fn share(shared: &Arc<Shared>, kept: &Kept) -> Result<Result<Renewed, Error>, StoreError> {
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
     }
-    let _lease = match kept.turn(shared, &kept.identity).await? {
-        Turn::Mine(lease) => lease,
-        Turn::Made(renewed) => return Ok(Ok(renewed)),
-        // Those who have waited so long have most likely waited together, and are not to make a session each.
-        Turn::TooLong => match kept.turn(shared, &kept.second()).await? {
-            Turn::Mine(lease) => lease,
+    let mut turn = 1;
+    let _lease = loop {
+        match kept.turn(shared, &kept.of_turn(turn)).await? {
+            Turn::Mine(lease) => break lease,
             Turn::Made(renewed) => return Ok(Ok(renewed)),
-            Turn::TooLong => {
-                return Ok(sign_in_alone(shared, kept, &"somebody else has been signing in for too long").await);
-            }
-        },
+            // Those who have waited so long have most likely waited together, and are not to make a session each.
+            Turn::TooLong => turn += 1,
+        }
     };
     // Who held the lease before has made one, most likely.
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
     }
-    Ok(sign_in(shared, Some(kept)).await)
+    let renewed = match sign_in(shared).await {
+        Ok(renewed) => renewed,
+        Err(error) => return Ok(Err(error)),
+    };
+    Ok(Ok(kept.put(shared, renewed, true).await))
 }
 
-/// A session from the vendor, put into the store if there is one: it is good whether or not it can be kept.
-async fn sign_in(shared: &Shared, kept: Option<&Kept>) -> Result<Renewed, Error> {
+/// A session from the vendor.
+async fn sign_in(shared: &Shared) -> Result<Renewed, Error> {
     let grant = shared.sign_in.sign_in().await?;
     let now = shared.clock.now();
-    let mut renewed = Renewed { grant, id: kept.map(|_| random_id()), since: now, last_used: now, stored: false };
-    if let Some(kept) = kept
-        && let Some(record) = kept.record(&renewed)
-    {
-        // Whoever stood still in the middle comes too late: the others have one by now, and have perhaps made it trusted.
-        if let Ok(Some(found)) = kept.find(shared).await {
-            return Ok(found);
-        }
-        let failed = match select(kept.store.save(&kept.identity, &record), shared.clock.limit(LONGEST_SAVE)).await {
-            Either::Left((Ok(()), _)) => {
-                kept.away.note_back();
-                return Ok(renewed);
-            }
-            Either::Left((Err(error), _)) => error,
-            Either::Right(_) => StoreError::Unavailable("a session could not be put into it in time".into()),
-        };
-        kept.away.note_failed(&failed);
-        renewed.id = None;
-    }
-    Ok(renewed)
+    Ok(Renewed { grant, id: None, since: now, last_used: now, stored: false })
 }
 
 /// What waiting for the right to sign in ends with.
 enum Turn {
     Mine(Lease),
-    /// Somebody has made a session meanwhile, who may have waited too long.
+    /// Somebody has made a session meanwhile.
     Made(Renewed),
     /// Whoever has it may stand still, and never give it back.
     TooLong,
 }
 
 impl Kept {
-    /// What the right to sign in goes by when whoever has it stands still.
-    fn second(&self) -> Identity {
-        Identity { way: format!("{}, second turn", self.identity.way), ..self.identity.clone() }
+    /// What the right to sign in goes by; that of a further turn for those who have waited too long for the one before.
+    fn of_turn(&self, number: u32) -> Identity {
+        let mut identity = self.identity.clone();
+        if number > 1 {
+            identity.way = format!("{}, turn {number}", identity.way);
+        }
+        identity
     }
 
     /// Waits for the right to sign in, or for the session of whoever has signed in.
@@ -166,22 +157,56 @@ impl Kept {
         let longest = shared.terms.policy.longest_lease;
         let (mut over, mut lease) = (shared.clock.limit(longest), self.store.lease(identity));
         loop {
-            let is_over = match select(&mut lease, select(&mut over, shared.clock.limit(BETWEEN_LOOKS))).await {
+            let mut look = pin!(async {
+                shared.clock.limit(BETWEEN_LOOKS).await;
+                self.find(shared).await
+            });
+            match select(&mut lease, select(&mut over, &mut look)).await {
                 Either::Left((lease, _)) => return lease.map(Turn::Mine),
-                Either::Right((Either::Left(_), _)) => true,
-                Either::Right((Either::Right(_), _)) => false,
-            };
-            if let Some(renewed) = self.find(shared).await? {
-                return Ok(Turn::Made(renewed));
-            }
-            if is_over {
-                tracing::warn!(
-                    way = self.identity.way,
-                    "somebody else has been signing in for too long; not waiting any longer"
-                );
-                return Ok(Turn::TooLong);
+                Either::Right((Either::Right((Ok(Some(renewed)), _)), _)) => return Ok(Turn::Made(renewed)),
+                // Where the store is away, waiting for the lease comes to an end too.
+                Either::Right((Either::Right(_), _)) => {}
+                Either::Right((Either::Left(_), _)) => {
+                    tracing::warn!(
+                        way = self.identity.way,
+                        "whoever is signing in takes too long; not waiting any longer"
+                    );
+                    return Ok(Turn::TooLong);
+                }
             }
         }
+    }
+
+    /// Puts a session into the store: it is good whether or not that can be done. Where one has been made meanwhile, and `yields` to it, that one
+    /// is the session: who stood still comes too late, and the others use it by then, and have perhaps made it trusted.
+    async fn put(&self, shared: &Arc<Shared>, mut renewed: Renewed, yields: bool) -> Renewed {
+        // Another process may find it even where nobody knows whether it is there.
+        renewed.id = Some(random_id());
+        let Some(record) = self.record(&renewed) else { return Renewed { id: None, ..renewed } };
+        let put = async {
+            match if yields { self.find(shared).await } else { Ok(None) } {
+                Ok(None) => self.store.save(&self.identity, &record).await.map(|()| None),
+                found => found,
+            }
+        };
+        let failed = match select(pin!(put), shared.clock.limit(LONGEST_SAVE)).await {
+            Either::Left((Ok(None), _)) => {
+                self.away.note_back();
+                return renewed;
+            }
+            Either::Left((Ok(Some(found)), _)) => {
+                // The vendor may have given the same again.
+                if found.grant.session().map(Secret::expose) != renewed.grant.session().map(Secret::expose) {
+                    shared.clone().end_in_background(renewed.grant, None);
+                }
+                return found;
+            }
+            Either::Left((Err(error), _)) => error,
+            Either::Right(_) => StoreError::Unavailable("a session could not be put into it in time".into()),
+        };
+        self.away.note_failed(&failed);
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&renewed.id);
+        renewed
     }
 
     /// The stored session, if it is alive as far as anyone here knows.
@@ -228,8 +253,14 @@ impl Keeper {
             refused: Mutex::default(),
             told: AtomicU64::new(0),
             away: Away::new("the session store failed; going on without it", "the session store is back"),
+            lost: Mutex::default(),
             alone: AtomicU64::new(0),
         }))
+    }
+
+    /// Whether the store has this session, as far as is known.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.0.lost.lock().unwrap_or_else(PoisonError::into_inner).as_deref() != Some(id)
     }
 
     /// The vendor refused this session as dead.

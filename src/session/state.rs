@@ -17,7 +17,7 @@ pub struct Live {
     pub generation: u64,
     /// What calls present.
     pub grant: Grant,
-    /// What a store knows it by; `None` where none has it.
+    /// What a store knows it by; `None` where there is no store.
     pub id: Option<String>,
     /// When it was granted.
     pub since: SystemTime,

@@ -22,11 +22,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The record of this session, if there is one.
     fn load<'a>(&'a self, identity: &'a Identity) -> Storing<'a, Option<Record>>;
 
-    /// Waits for the sole right to sign in as this identity. It is given back when the lease is dropped, and lost when its holder dies.
+    /// Waits for the sole right to sign in as this identity. It is given back when the lease is dropped, and lost when its holder dies. It is asked
+    /// for identities too that no record is ever kept of: those of whoever waited for it too long.
     fn lease<'a>(&'a self, identity: &'a Identity) -> Storing<'a, Lease>;
 
-    /// Keeps a record, in the place of any other but one of a newer format. Called by the holder of the lease, and by whoever could not get it: the
-    /// store failed, or [`SessionPolicy::longest_lease`](super::SessionPolicy::longest_lease) was over.
+    /// Keeps a record, in the place of any other but one of a newer format. Called by the holder of a lease, and by whoever could not ask for it
+    /// because the store failed.
     fn save<'a>(&'a self, identity: &'a Identity, record: &'a Record) -> Storing<'a, ()>;
 
     /// Notes that the session has been used, if the record is still that of `id`. The time never goes back.

@@ -127,13 +127,11 @@ async fn waiting(session: &Session, callers: usize) -> Vec<tokio::task::JoinHand
     tasks
 }
 
-/// Everybody waits for somebody else, who is signing in. What is saved all the same is there, but for looks that come too early.
+/// Everybody waits for somebody else, who is signing in, and does not wait for whoever has waited too long. What is saved all the same is there, but for looks that come too early.
 #[derive(Debug, Default)]
 struct NeverFree {
     saved: std::sync::Mutex<Option<Record>>,
     too_early: AtomicUsize,
-    /// But for those who have waited too long.
-    has_second: bool,
 }
 
 impl Store for NeverFree {
@@ -143,10 +141,11 @@ impl Store for NeverFree {
         Box::pin(std::future::ready(Ok(found)))
     }
     fn lease<'a>(&'a self, of: &'a Identity) -> Storing<'a, Lease> {
-        if self.has_second && of.digest() != identity().digest() {
-            return Box::pin(std::future::ready(Ok(Lease::new(()))));
+        if of.digest() == identity().digest() {
+            Box::pin(std::future::pending())
+        } else {
+            Box::pin(std::future::ready(Ok(Lease::new(()))))
         }
-        Box::pin(std::future::pending())
     }
     fn save<'a>(&'a self, _: &'a Identity, record: &'a Record) -> Storing<'a, ()> {
         *self.saved.lock().unwrap() = Some(record.clone());
@@ -197,30 +196,17 @@ async fn who_is_signing_in_for_ever_is_not_waited_for_for_ever() {
     }
 }
 
-/// A minute of nobody else's signing in is for those who have no turn at all.
-#[tokio::test]
-async fn those_who_waited_too_long_take_turns_of_their_own() {
-    for has_second in [true, false] {
-        let store = Arc::new(NeverFree { has_second, ..NeverFree::default() });
-        let clock = Arc::new(OutOfTime(Duration::MAX));
-        let session = Session::new(Arc::new(Named(identity())), clock, SessionPolicy::default(), Some(store));
-        let live = session.acquire().await.unwrap();
-        session.reject(live.generation);
-        assert_eq!(session.acquire().await.is_ok(), has_second);
-    }
-}
-
 /// The others use it by then.
 #[tokio::test]
 async fn who_stood_still_while_signing_in_takes_what_has_been_made_meanwhile() {
-    let store = Arc::new(NeverFree { has_second: true, ..NeverFree::default() });
+    let store = Arc::new(NeverFree::default());
     let session = || {
         let (named, clock) = (Arc::new(Named(identity())), Arc::new(OutOfTime(Duration::MAX)));
         Session::new(named, clock, SessionPolicy::default(), Some(store.clone()))
     };
     let made = session().acquire().await.unwrap();
-    // At first, when waiting has been too long, and with a turn in hand; there is one when it has signed in.
-    store.too_early.store(3, Ordering::SeqCst);
+    // At first, and with a turn in hand; there is one when it has signed in.
+    store.too_early.store(2, Ordering::SeqCst);
     let late = session().acquire().await.unwrap();
     assert_eq!((store.too_early.load(Ordering::SeqCst), late.stored), (0, true));
     assert_eq!(store.saved.lock().unwrap().as_ref().map(|record| record.id.clone()), made.id);

@@ -39,12 +39,15 @@ pub(crate) async fn run(call: &Call) -> Result<ExitCode, Failure> {
     }
     // A stored session is for the next run. One that could not be stored, or was not to be, is of no use to anybody else.
     for session in door.iter().flat_map(Door::sessions) {
-        let status = session.status();
-        if !status.live || status.kept || session.way().operation.is_none() {
+        let (status, way) = (session.status(), session.way());
+        if !status.live || status.kept || way.operation.is_none() {
             continue;
         }
         if is_shared {
-            output::tell("the session could not be kept in LEDGERKEY_STORE, and is ended; LEDGERKEY_LOG=warn says why");
+            output::tell(&format!(
+                "the {} session could not be kept in LEDGERKEY_STORE; LEDGERKEY_LOG=warn says why",
+                way.name
+            ));
         }
         // Whether the vendor hears of its end is not worth a failure, nor a long wait.
         let _ = tokio::time::timeout(SIGN_OUT, session.sign_out()).await;
