@@ -127,7 +127,8 @@ async fn waiting(session: &Session, callers: usize) -> Vec<tokio::task::JoinHand
     tasks
 }
 
-/// Everybody waits for somebody else, who is signing in, and does not wait for whoever has waited too long. What is saved all the same is there, but for looks that come too early.
+/// Everybody waits for somebody else, who is signing in, and for nobody who has waited too long. What is saved all the same is there, but for looks
+/// that come too early.
 #[derive(Debug, Default)]
 struct NeverFree {
     saved: std::sync::Mutex<Option<Record>>,
