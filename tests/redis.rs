@@ -97,7 +97,7 @@ async fn when_who_signs_in_is_killed_another_takes_over() {
     let since = Instant::now();
     let told = second.told();
     assert_eq!((told.ok, told.sign_ins, told.warnings.len()), (5, 1, 0), "{told:?}");
-    assert!(since.elapsed() < PATIENCE, "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(33), "{:?}", since.elapsed());
     let told = third.run("list 5");
     assert_eq!((told.ok, told.sign_ins), (5, 0), "{told:?}");
 }
