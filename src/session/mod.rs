@@ -378,4 +378,6 @@ mod model;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
+mod sharing;
+#[cfg(test)]
 mod tests;

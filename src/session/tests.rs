@@ -7,10 +7,9 @@ use tokio::sync::Semaphore;
 
 use super::clock::Wait;
 use super::grant::Pending;
-use super::store::{Identity, Lease, Record, Storing};
+use super::sharing::Member;
 use super::*;
 use crate::error::Refusal;
-use crate::secret::Secret;
 
 pub(super) static WAY: Way = Way {
     name: "example",
@@ -127,92 +126,6 @@ async fn waiting(session: &Session, callers: usize) -> Vec<tokio::task::JoinHand
     tasks
 }
 
-/// Everybody waits for somebody else, who is signing in, and for nobody who has waited too long. What is saved all the same is there, but for looks
-/// that come too early.
-#[derive(Debug, Default)]
-struct NeverFree {
-    saved: std::sync::Mutex<Option<Record>>,
-    too_early: AtomicUsize,
-}
-
-impl Store for NeverFree {
-    fn load<'a>(&'a self, _: &'a Identity) -> Storing<'a, Option<Record>> {
-        let too_early = self.too_early.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |looks| looks.checked_sub(1));
-        let found = if too_early.is_ok() { None } else { self.saved.lock().unwrap().clone() };
-        Box::pin(std::future::ready(Ok(found)))
-    }
-    fn lease<'a>(&'a self, of: &'a Identity) -> Storing<'a, Lease> {
-        if of.digest() == identity().digest() {
-            Box::pin(std::future::pending())
-        } else {
-            Box::pin(std::future::ready(Ok(Lease::new(()))))
-        }
-    }
-    fn save<'a>(&'a self, _: &'a Identity, record: &'a Record) -> Storing<'a, ()> {
-        *self.saved.lock().unwrap() = Some(record.clone());
-        Box::pin(std::future::ready(Ok(())))
-    }
-    fn touch<'a>(&'a self, _: &'a Identity, _: &'a str, _: SystemTime) -> Storing<'a, ()> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-    fn remove<'a>(&'a self, _: &'a Identity, _: &'a str) -> Storing<'a, ()> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
-
-/// Stands still, and every limit up to this is over as soon as it begins.
-#[derive(Debug)]
-struct OutOfTime(Duration);
-
-impl Clock for OutOfTime {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH
-    }
-    fn monotonic(&self) -> Duration {
-        Duration::ZERO
-    }
-    fn sleep(&self, _: Duration) -> Wait {
-        Box::pin(std::future::pending())
-    }
-    fn limit(&self, limit: Duration) -> Wait {
-        if limit <= self.0 { Box::pin(std::future::ready(())) } else { Box::pin(std::future::pending()) }
-    }
-}
-
-#[tokio::test]
-async fn who_is_signing_in_for_ever_is_not_waited_for_for_ever() {
-    let store = Arc::new(NeverFree::default());
-    let session = |over| {
-        let named = Arc::new(Named(identity()));
-        Session::new(named, Arc::new(OutOfTime(over)), SessionPolicy::default(), Some(store.clone()))
-    };
-    let made = session(Duration::MAX).acquire().await.unwrap();
-    assert!(!made.stored);
-    // Whoever comes next does not wait for it at all, and whoever waits already not so long.
-    for too_early in [0, 1] {
-        store.too_early.store(too_early, Ordering::SeqCst);
-        let found = session(Duration::from_secs(1)).acquire().await.unwrap();
-        assert!(found.stored);
-        assert_eq!(made.id, found.id);
-    }
-}
-
-/// The others use it by then.
-#[tokio::test]
-async fn who_stood_still_while_signing_in_takes_what_has_been_made_meanwhile() {
-    let store = Arc::new(NeverFree::default());
-    let session = || {
-        let (named, clock) = (Arc::new(Named(identity())), Arc::new(OutOfTime(Duration::MAX)));
-        Session::new(named, clock, SessionPolicy::default(), Some(store.clone()))
-    };
-    let made = session().acquire().await.unwrap();
-    // At first, and with a turn in hand; there is one when it has signed in.
-    store.too_early.store(2, Ordering::SeqCst);
-    let late = session().acquire().await.unwrap();
-    assert_eq!((store.too_early.load(Ordering::SeqCst), late.stored), (0, true));
-    assert_eq!(store.saved.lock().unwrap().as_ref().map(|record| record.id.clone()), made.id);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_callers_make_one_sign_in() {
     let vendor = OnDemand::new(0, granted);
@@ -324,41 +237,6 @@ fn what_is_shown_of_a_session_holds_no_secret() {
     assert!(!shown.contains("session-7"), "{shown}");
 }
 
-fn identity() -> Identity {
-    Identity {
-        address: "https://vendor.example".into(),
-        way: "example".into(),
-        user: "user@example.com".into(),
-        organization: Some("008example".into()),
-        key: Some("CANARY".into()),
-    }
-}
-
-/// Of somebody, at some place.
-struct Named(Identity);
-
-impl SignIn for Named {
-    fn way(&self) -> &'static Way {
-        &WAY
-    }
-
-    fn identity(&self) -> Option<Identity> {
-        Some(self.0.clone())
-    }
-
-    fn sign_in(&self) -> Pending<'_, Grant> {
-        Box::pin(std::future::ready(granted(1).map(|grant| grant.given("session"))))
-    }
-
-    fn restore(&self, session: Secret) -> Result<Grant, Error> {
-        Grant::new([("session", session)]).map(|grant| grant.given("session"))
-    }
-
-    fn sign_out(&self, _: Grant) -> Pending<'_, ()> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
-
 #[derive(Debug)]
 struct At(std::sync::atomic::AtomicU64);
 
@@ -380,7 +258,7 @@ impl Clock for At {
 #[tokio::test]
 async fn the_status_tells_whose_session_it_is_and_how_long_it_lasts() {
     let clock = Arc::new(At(1000.into()));
-    let session = Session::new(Arc::new(Named(identity())), clock.clone(), SessionPolicy::default(), None);
+    let session = Session::new(Arc::new(Member::default()), clock.clone(), SessionPolicy::default(), None);
     let cold = session.status();
     assert_eq!((cold.live, cold.age, cold.idle, cold.expires_in), (false, None, None, None));
     assert_eq!((cold.user.as_deref(), cold.organization.as_deref()), (Some("user@example.com"), Some("008example")));

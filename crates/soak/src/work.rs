@@ -37,6 +37,10 @@ pub(crate) async fn run(stage: Arc<Stage>, tally: Arc<Tally>, options: Options, 
             _ => write_books(&stage, &tally, &mut dice).await,
         };
         tally.ended(&outcome);
+        if outcome.is_err() {
+            // A refusal that is remembered comes at once; a task that only ran into it again would use up the calls of those who have work to do.
+            tokio::task::yield_now().await;
+        }
     }
 }
 
