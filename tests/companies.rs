@@ -159,6 +159,45 @@ async fn a_call_that_is_tried_again_enters_once_and_stays_until_it_is_over() {
     assert_eq!((gate.entered.load(Ordering::SeqCst), gate.within.load(Ordering::SeqCst)), (1, 0));
 }
 
+/// Whoever is within finds its session ended, and waits for a sign-in.
+struct Lapsing {
+    session: ledgerkey::session::Session,
+    lapses: AtomicUsize,
+    asked: Mutex<Vec<bool>>,
+}
+
+impl Gate for Lapsing {
+    fn enter(&self, _: &'static ledgerkey::table::Operation) -> Pending<'_, Lease> {
+        Box::pin(async move {
+            if self.lapses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+                self.session.sign_out().await?;
+            }
+            Ok(Lease::new(()))
+        })
+    }
+
+    fn check<'a>(&'a self, _: &'static ledgerkey::table::Operation, again: bool) -> Pending<'a, ()> {
+        self.asked.lock().unwrap().push(again);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// What was true on entering may have passed while it waited.
+#[tokio::test]
+async fn a_call_that_waits_for_a_sign_in_within_is_asked_about_again() {
+    let bezala = Scripted::start(|_, _, _| None);
+    let connection = bezala.user(settings(&RecordingClock::new())).api().inner().clone();
+    let session = connection.session().cloned().unwrap();
+    session.acquire().await.unwrap();
+    let gate = Arc::new(Lapsing { session, lapses: 1.into(), asked: Mutex::default() });
+    let connection = connection.with_gate(gate.clone());
+    for _ in 0..2 {
+        connection.call(&bezala::api::operations::LIST_ACCOUNTS, &Arguments::default()).await.unwrap();
+    }
+    assert_eq!(*gate.asked.lock().unwrap(), [true, false]);
+    assert_eq!(bezala.vendor.sign_ins(), 2);
+}
+
 /// What a switch needs of the sign-in is missed under the name of the call that signed in.
 #[tokio::test]
 async fn a_sign_in_that_tells_no_user_is_named() {

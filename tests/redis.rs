@@ -8,6 +8,7 @@ mod company;
 mod sign_ins;
 mod support_redis;
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use ledgerkey::client::{Claim, Taken};
@@ -329,6 +330,40 @@ async fn what_redis_holds_is_not_trusted() {
     server.command(&["DEL", &key]);
     server.command(&["LPUSH", &format!("ledgerkey:1:turn:{}", identity.digest()), "x"]);
     assert!(matches!(store.lease(&identity).await, Err(StoreError::Unusable(_))));
+}
+
+/// Whoever has to mend it is not sent to look for a cable.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_refuses_the_password_or_is_none_is_told_from_one_that_is_away() {
+    let server = Server::start();
+    server.command(&["CONFIG", "SET", "requirepass", "right"]);
+    let place = server.url().trim_start_matches("redis://").to_owned();
+    for login in ["", ":CANARY@", "CANARY:CANARY@"] {
+        let redis = Redis::connect(&format!("redis://{login}{place}")).unwrap();
+        let error = redis.store().load(&identity()).await.map(drop).unwrap_err();
+        assert!(matches!(error, StoreError::Unusable(_)), "{login}: {error}");
+        assert!(error.to_string().ends_with("does not accept this user and password"), "{login}: {error}");
+        assert!(!format!("{error} {error:?}").contains("CANARY"));
+    }
+    let redis = Redis::connect(&format!("redis://:right@{place}")).unwrap();
+    assert!(redis.store().load(&identity()).await.unwrap().is_none());
+
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut clients = Vec::new();
+        for client in other.incoming() {
+            let mut client = client.unwrap();
+            let _ = client.write_all(b"HTTP/1.1 400 Bad Request\r\nx-canary: CANARY\r\n\r\n");
+            // Not closed: what it has not read would be answered by a reset.
+            clients.push(client);
+        }
+    });
+    let redis = Redis::connect(&format!("redis://{address}/0")).unwrap();
+    let error = redis.store().load(&identity()).await.map(drop).unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+    assert!(error.to_string().ends_with("answered something unknown"), "{error}");
+    assert!(!format!("{error:?}").contains("CANARY"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use ledgerkey::Error;
 use ledgerkey::bill::Organization;
-use ledgerkey::client::{Claim, ClientInfo as _, SharedBudget, Taken};
+use ledgerkey::client::ClientInfo as _;
 use ledgerkey::session::clock::Clock as _;
-use ledgerkey::session::store::Storing;
 use support::{
     ROWS, Received, RecordingClock, Reply, Vendor, Vendors, call, calls_of, grant, is_sign_in, plain, read_call,
     settings, success,
@@ -230,38 +229,6 @@ async fn a_call_that_creates_is_not_sent_with_next_to_no_time_left() {
             assert_eq!(outcome.err().map(|error| error.kind()), (sends == 1).then_some("rate-limited"), "{row:?}");
         }
     }
-}
-
-/// Says that nothing is left of one of the claims.
-#[derive(Debug)]
-struct Spent(usize);
-
-impl SharedBudget for Spent {
-    fn take<'a>(&'a self, _: &'a [Claim]) -> Storing<'a, Taken> {
-        let wait = Duration::from_secs(600);
-        Box::pin(std::future::ready(Ok(Taken::Wait { claim: self.0, wait })))
-    }
-
-    fn close<'a>(&'a self, _: &'a Claim, _: Duration) -> Storing<'a, ()> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
-
-#[tokio::test]
-async fn the_limit_that_is_named_is_the_one_that_is_spent() {
-    let vendor = Vendor::granting("example", |request| success(request.path()));
-    let mut named = Vec::new();
-    for claim in 0..2 {
-        let mut settings = settings(&RecordingClock::new());
-        settings.budget = Some(Arc::new(Spent(claim)));
-        let connection = Vendors::at(&vendor.url(), &settings).open(ROWS[0], &plain).unwrap();
-        match read_call(&connection, ROWS[0].0).await.unwrap_err() {
-            Error::RateLimited { limit: Some(limit), .. } => named.push(limit),
-            other => panic!("{other}"),
-        }
-    }
-    assert_ne!(named[0], named[1]);
-    assert!(vendor.received().is_empty());
 }
 
 #[tokio::test]

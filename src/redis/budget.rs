@@ -12,6 +12,7 @@ use super::link::Link;
 use crate::client::{Claim, SharedBudget, Taken};
 use crate::session::store::{Lease, Storing, random_id};
 use crate::table::Quota;
+use crate::transport::budget::counts_for;
 
 pub(super) struct RedisBudget {
     link: Arc<Link>,
@@ -35,9 +36,7 @@ impl SharedBudget for RedisBudget {
                 let (kind, most, per) = match claim.quota {
                     Quota::AtOnce(most) => ("places", most, Duration::ZERO),
                     Quota::Within { most, per, clock: true } => ("clock", most, per),
-                    // We count a call when it leaves, the vendor when it arrives, and the first of a window may be longer on its way than
-                    // the last. A window of exactly the vendor's length would now and then let one call too many through.
-                    Quota::Within { most, per, clock: false } => ("slide", most, per + ON_THE_WAY),
+                    Quota::Within { most, per, clock: false } => ("slide", most, counts_for(per)),
                 };
                 arguments.extend([kind.to_owned(), most.to_string(), per.as_millis().max(1).to_string()]);
                 keys.extend([count.clone(), format!("{count}:closed")]);
@@ -74,9 +73,6 @@ impl fmt::Debug for RedisBudget {
         f.debug_struct("RedisBudget").field("at", &self.link.place()).finish_non_exhaustive()
     }
 }
-
-/// How much later than the last call of a window its first one may arrive.
-const ON_THE_WAY: Duration = Duration::from_millis(250);
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/budget_take.lua")));
 static CLOSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/budget_close.lua")));

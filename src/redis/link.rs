@@ -82,7 +82,7 @@ impl Link {
                 Err(error) => error,
             };
             if !is_broken(&error) {
-                return Err(self.refused(&error));
+                return Err(self.told(&error));
             }
             let mut state = self.state.lock().await;
             if state.number == number {
@@ -91,7 +91,7 @@ impl Link {
             drop(state);
             // A connection that had been left lying may be found broken: that is no word on Redis yet.
             if !again || error.is_timeout() {
-                return Err(self.failed(self.away(&error)));
+                return Err(self.failed(self.told(&error)));
             }
             again = false;
         }
@@ -111,7 +111,7 @@ impl Link {
                 state.connection = Some(connection.clone());
                 Ok((state.number, connection))
             }
-            Err(error) => Err(self.failed(if is_broken(&error) { self.away(&error) } else { self.refused(&error) })),
+            Err(error) => Err(self.failed(self.told(&error))),
         }
     }
 
@@ -127,13 +127,8 @@ impl Link {
         error
     }
 
-    fn away(&self, error: &RedisError) -> StoreError {
-        let what = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
-        StoreError::Unavailable(format!("Redis at {} {what}", self.place))
-    }
-
     /// Redis's own words are left out but for their code: they may quote what was sent.
-    fn refused(&self, error: &RedisError) -> StoreError {
+    fn told(&self, error: &RedisError) -> StoreError {
         let place = &self.place;
         let code = error.code().filter(|code| code.bytes().all(|byte| byte.is_ascii_uppercase()));
         let wrong_type = code == Some("WRONGTYPE") || error.detail().is_some_and(|words| words.contains("WRONGTYPE"));
@@ -144,9 +139,11 @@ impl Link {
             (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
                 StoreError::Unusable(format!("Redis at {place} does not accept this user and password"))
             }
+            _ if error.is_timeout() => StoreError::Unavailable(format!("Redis at {place} did not answer in time")),
             (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) => {
                 StoreError::Unavailable(format!("Redis at {place} answered something unknown"))
             }
+            _ if is_broken(error) => StoreError::Unavailable(format!("Redis at {place} cannot be reached")),
             (_, code) => StoreError::Unavailable(format!("Redis at {place} refused: {}", code.unwrap_or("no code"))),
         }
     }

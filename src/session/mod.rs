@@ -245,6 +245,17 @@ impl Session {
     pub(crate) fn completed(&self, live: &Live) {
         let now = self.0.clock.now_millis();
         live.touch(now);
+        self.used(live, now);
+    }
+
+    /// The same for a call that was only made to keep the session warm.
+    fn warmed(&self, live: &Live) {
+        let now = self.0.clock.now_millis();
+        live.touch_to_warm(now);
+        self.used(live, now);
+    }
+
+    fn used(&self, live: &Live, now: u64) {
         if let (Some(keeper), Some(id)) = (&self.0.keeper, &live.id) {
             keeper.used(id, now, self.way().idle);
         }
@@ -282,13 +293,20 @@ impl Session {
             self.0.line.forget_failure();
             std::mem::take(&mut state.phase)
         };
-        match ended {
-            Phase::Live(live) => self.0.end(&live.grant, live.id.as_deref()).await,
-            Phase::Cold => match renewal::stored(&self.0).await.map_err(Error::Store)? {
-                Some(Renewed { grant, id, .. }) => self.0.end(&grant, id.as_deref()).await,
-                None => Ok(()),
-            },
-            Phase::Dead | Phase::Refused { .. } => Ok(()),
+        let own = match ended {
+            Phase::Live(live) => {
+                let outcome = self.0.end(&live.grant, live.id.as_deref()).await;
+                // One that has idled out is not the one that the others use.
+                if !self.0.terms.is_over(live.idle_millis(self.0.clock.now_millis())) {
+                    return outcome;
+                }
+                outcome
+            }
+            Phase::Cold | Phase::Dead | Phase::Refused { .. } => Ok(()),
+        };
+        match renewal::stored(&self.0).await.map_err(Error::Store)? {
+            Some(Renewed { grant, id, .. }) => self.0.end(&grant, id.as_deref()).await,
+            None => own,
         }
     }
 

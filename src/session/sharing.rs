@@ -197,6 +197,21 @@ async fn who_waits_sees_within_a_second_that_somebody_has_made_one() {
     assert_eq!(fleet.signed(), (1, 0));
 }
 
+#[tokio::test]
+async fn signing_out_ends_what_the_others_use_whatever_has_become_of_ones_own() {
+    let fleet = Fleet::default();
+    let [first, second] = [(); 2].map(|()| fleet.member(Duration::ZERO));
+    let dead = first.acquire().await.unwrap();
+    assert_eq!(second.acquire().await.unwrap().id, dead.id);
+    first.reject(dead.generation);
+    second.reject(dead.generation);
+    second.acquire().await.unwrap();
+    assert_eq!(fleet.signed(), (2, 0));
+    first.sign_out().await.unwrap();
+    assert_eq!(fleet.signed(), (2, 1));
+    assert!(fleet.store.record.lock().unwrap().is_none());
+}
+
 /// Those who want the session wait for that.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_takes_no_session_holds_it_up_for_five_seconds() {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::SessionPolicy;
-use super::clock::{millis, whole_millis};
+use super::clock::{FAR, millis, whole_millis};
 use super::grant::Grant;
 use crate::error::Error;
 use crate::table::Way;
@@ -24,7 +24,7 @@ pub struct Live {
     /// It came out of a store: somebody else signed in for it, and it may be dead already.
     pub stored: bool,
     trusted: AtomicBool,
-    /// Milliseconds since 1970 of the last completed call.
+    /// Of the last completed call: twice the milliseconds since 1970, and one more if it was only made to keep the session warm.
     last_used: AtomicU64,
     /// The operations that refused it when it was fresh, and when, by the monotonic clock.
     refused_to: Mutex<Vec<(&'static str, Duration)>>,
@@ -44,18 +44,29 @@ impl Live {
         stored: bool,
     ) -> Self {
         let trusted = AtomicBool::new(grant.trusted.unwrap_or(false));
-        let last_used = AtomicU64::new(millis(last_used));
+        let last_used = AtomicU64::new(millis(last_used).min(FAR) << 1);
         Self { generation, grant, id, since, stored, trusted, last_used, refused_to: Mutex::default() }
     }
 
     /// Notes a completed call: the idle time counts from here.
     pub(super) fn touch(&self, now: u64) {
-        self.last_used.store(now, Ordering::Relaxed);
+        self.last_used.store(now << 1, Ordering::Relaxed);
+    }
+
+    /// The same of one that was only made to keep the session warm.
+    pub(super) fn touch_to_warm(&self, now: u64) {
+        self.last_used.store(now << 1 | 1, Ordering::Relaxed);
     }
 
     /// When the last call completed, in milliseconds since 1970.
     pub(super) fn last_used(&self) -> u64 {
-        self.last_used.load(Ordering::Relaxed)
+        self.last_used.load(Ordering::Relaxed) >> 1
+    }
+
+    /// The same, if that call was made for its own sake.
+    pub(super) fn last_real_use(&self) -> Option<u64> {
+        let used = self.last_used.load(Ordering::Relaxed);
+        (used & 1 == 0).then_some(used >> 1)
     }
 
     /// How long no call has completed. Zero if the clock has gone back.

@@ -90,7 +90,7 @@ fn at(limit: Duration) -> Duration {
 
 async fn keep(session: Session, touch: Touch, at: Duration, longest: Duration) {
     let clock = session.0.clock.clone();
-    let mut usage = Usage { real: clock.now(), seen: 0 };
+    let mut usage = Usage { real: clock.now() };
     // Held between the touches: so a pool sees that the session is in use.
     let mut held: Option<InHand> = None;
     loop {
@@ -108,8 +108,7 @@ async fn keep(session: Session, touch: Touch, at: Duration, longest: Duration) {
                 if session.touch(live, &touch).await {
                     // Somebody's call may have been completed meanwhile.
                     usage.note(held.as_deref());
-                    session.completed(live);
-                    usage.seen = live.last_used();
+                    session.warmed(live);
                     continue;
                 }
                 AFTER_A_FAILURE
@@ -121,18 +120,15 @@ async fn keep(session: Session, touch: Touch, at: Duration, longest: Duration) {
     tracing::debug!("no longer kept warm");
 }
 
-/// When the session was last used by somebody else than the touches.
+/// When the session was last used by somebody else than the touches: one's own, and those of whoever else keeps it warm.
 struct Usage {
     real: SystemTime,
-    /// The last use that is known of, a touch or not: milliseconds since 1970.
-    seen: u64,
 }
 
 impl Usage {
     fn note(&mut self, live: Option<&Live>) {
-        let Some(used) = live.map(Live::last_used).filter(|used| *used != self.seen) else { return };
+        let Some(used) = live.and_then(Live::last_real_use) else { return };
         self.real = self.real.max(time_of(used));
-        self.seen = used;
     }
 
     fn quiet(&self, now: SystemTime) -> Duration {
@@ -241,6 +237,22 @@ mod tests {
         assert_eq!(touches.load(Ordering::SeqCst), 13);
         clock.advance(2 * HOUR).await;
         assert!(warm.is_over() && !session.status().live);
+        assert_eq!(vendor.sign_ins(), 1);
+    }
+
+    #[tokio::test]
+    async fn two_that_keep_one_session_warm_do_not_take_each_other_for_callers() {
+        let vendor = OnDemand::new(9, granted);
+        let (clock, session) = opened(&vendor);
+        let warm: Vec<_> = (0..2).map(|_| session.keep_warm(counting().1, 8 * HOUR)).collect();
+        session.acquire().await.unwrap();
+        // Not at the same time.
+        clock.advance(7 * MINUTE).await;
+        let later = session.clone().keep_warm(counting().1, 8 * HOUR);
+        clock.advance(7 * HOUR).await;
+        assert!(session.status().live && !later.is_over());
+        clock.advance(2 * HOUR).await;
+        assert!(warm.iter().all(KeepWarm::is_over) && later.is_over() && !session.status().live);
         assert_eq!(vendor.sign_ins(), 1);
     }
 

@@ -111,10 +111,16 @@ impl Call<'_> {
                     return Ok(Some(Admitted { live, share: Share { places, turn, lease } }));
                 }
                 Asked::Wait(meter, wait) => {
-                    // With nothing in hand: it can take long, and others may have something else to do. Its place in line is at the end then.
-                    drop((counted, places, turn));
+                    drop((counted, places));
+                    // Whoever is behind wants such a place too, and comes after. For a window it can take long, and others may have something else to
+                    // do: one's place in line is at the end then.
+                    if meter.at_once().is_none() {
+                        turn = None;
+                    }
                     self.wait_out(wait, meter).await?;
-                    return Ok(None);
+                    if turn.is_none() {
+                        return Ok(None);
+                    }
                 }
             }
         }

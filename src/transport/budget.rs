@@ -45,6 +45,15 @@ impl Claim {
     }
 }
 
+/// For how long a call counts into a window of `per` that slides. We count it when it leaves, the vendor when it arrives, and the first of a window
+/// may be longer on its way than the last: a window of exactly the vendor's length would now and then let one call too many through.
+pub(crate) fn counts_for(per: Duration) -> Duration {
+    per + ON_THE_WAY
+}
+
+/// How much later than the last call of a window its first one may arrive.
+const ON_THE_WAY: Duration = Duration::from_millis(250);
+
 /// What tries after a failure may cost all callers together: when most calls fail, few are tried again, so that a client does not
 /// make a vendor's outage worse. The sizes are those of the AWS SDKs' retry quota.
 #[derive(Debug)]

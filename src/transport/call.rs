@@ -1,6 +1,7 @@
 //! One call from its beginning to its end: how often it is tried, and what is between the tries.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,11 +68,10 @@ impl<'c> Call<'c> {
                     if let (Some(gate), None) = (gate, &lease) {
                         lease = Some(self.gated("waiting for the company", gate.enter(self.operation)).await?);
                     }
-                    let (request, admitted) = self.admit(sending).await?;
-                    if let Some(gate) = gate {
-                        let again = tries > 0 || replays > 0;
-                        self.gated("asking for the company", gate.check(self.operation, again)).await?;
-                    }
+                    let (request, admitted) = match gate {
+                        Some(gate) => Box::pin(self.admit_behind(gate, tries > 0 || replays > 0, sending)).await?,
+                        None => self.admit(sending).await?,
+                    };
                     let now = self.shared.wire.clock().now_millis();
                     self.send(request, admitted, tries, self.left(), now)?
                 }
@@ -139,6 +139,23 @@ impl<'c> Call<'c> {
         // Before the first no time has gone by.
         let left = if self.sent_at.is_none() { self.shared.wire.policy().call } else { self.left() };
         self.send(request, admitted, tries, left, now).map(Some)
+    }
+
+    /// As [`Self::admit`], for one that has entered a gate: what was true then may have passed if anything had to be waited for since, such as a
+    /// sign-in.
+    async fn admit_behind(
+        &self,
+        gate: &Arc<dyn Gate>,
+        again: bool,
+        sending: &mut Sending<'_>,
+    ) -> Result<(Box<Request>, Admitted), Error> {
+        let mut admission = pin!(self.admit(sending));
+        let (admitted, waited) = match admission.as_mut().now_or_never() {
+            Some(admitted) => (admitted?, false),
+            None => (admission.await?, true),
+        };
+        self.gated("asking for the company", gate.check(self.operation, again || waited)).await?;
+        Ok(admitted)
     }
 
     /// The next try's request, which is for the operation.

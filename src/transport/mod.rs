@@ -62,8 +62,8 @@ pub trait Gate: Send + Sync {
     /// Waits until the call may be sent: asked once a call, when its request has been built. What it yields is held until the call is over.
     fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease>;
 
-    /// Whether the call may still be sent: asked before each try, for what was true on entering may have passed. `again`: it has been tried, and
-    /// time has gone by since.
+    /// Whether the call may still be sent: asked before each try, for what was true on entering may have passed. `again`: time has gone by since it
+    /// entered, for it has been tried, or had to wait for a session.
     ///
     /// # Errors
     /// Why not; nothing is sent then.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::budget::{Claim, RetryBudget};
+use super::budget::{Claim, RetryBudget, counts_for};
 use super::window::Window;
 use crate::sync::{Mutex, MutexGuard};
 use crate::table::{Api, Limit, Quota};
@@ -192,7 +192,7 @@ impl Gauge {
         match quota {
             Quota::AtOnce(places) => Self::Places(Semaphore::new(places as usize)),
             Quota::Within { most, per, clock } => Self::Window(Box::new(Counter {
-                window: Mutex::new(Window::new(most, per, clock)),
+                window: Mutex::new(Window::new(most, if clock { per } else { counts_for(per) }, clock)),
                 line: tokio::sync::Mutex::default(),
                 in_line: AtomicUsize::new(0),
             })),

@@ -28,18 +28,28 @@ impl Server {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::SeqCst);
         let directory = std::env::temp_dir().join(format!("ledgerkey-redis-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { port, directory, running: None };
-        server.run();
-        server
+        // Somebody else may take the port before Redis does.
+        for _ in 0..5 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let mut server = Self { port, directory: directory.clone(), running: None };
+            if server.listens() {
+                return server;
+            }
+        }
+        panic!("redis-server finds no free port");
     }
 
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
+    /// Starts it again, at the same port.
     pub fn run(&mut self) {
+        assert!(self.listens(), "the port of redis-server has been taken");
+    }
+
+    fn listens(&mut self) -> bool {
+        std::fs::create_dir_all(&self.directory).unwrap();
         let port = self.port.to_string();
         let arguments = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
         let started = Command::new("redis-server")
@@ -48,15 +58,33 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let started = started.unwrap_or_else(|error| {
+        let mut started = started.unwrap_or_else(|error| {
             panic!("these tests need redis-server (Debian: apt-get install redis-server): {error}")
         });
-        self.running = Some(started);
         let end = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while !self.is_there() {
+            if started.try_wait().unwrap().is_some() {
+                return false;
+            }
             assert!(Instant::now() < end, "redis-server does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
+        self.running = Some(started);
+        true
+    }
+
+    /// Whether it is this one that answers at the port.
+    fn is_there(&self) -> bool {
+        let ask = || {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+            stream.write_all(b"CONFIG GET dir\r\n")?;
+            let mut bytes = [0; 1024];
+            let read = stream.read(&mut bytes)?;
+            std::io::Result::Ok(String::from_utf8_lossy(&bytes[..read]).into_owned())
+        };
+        let name = self.directory.file_name().unwrap().to_string_lossy();
+        ask().is_ok_and(|answer| answer.contains(&*name))
     }
 
     pub fn stop(&mut self) {

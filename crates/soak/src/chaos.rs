@@ -1,7 +1,6 @@
 //! What goes wrong, and when: every so many calls something does, as the dice say.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ledgerkey_sandbox::{Fault, Lock, Moment, Revoke};
@@ -46,13 +45,9 @@ pub(crate) async fn run(stage: Arc<Stage>, tally: Arc<Tally>, options: Options) 
     let mut dice = StdRng::seed_from_u64(options.seed);
     let mut events = Events::default();
     let mut next = EVERY;
-    loop {
-        let begun = tally.begun.load(Ordering::Relaxed);
-        if begun >= options.calls {
-            break;
-        }
-        tally.look(begun, options.calls, &stage);
-        if begun < next {
+    while tally.counted() < options.calls {
+        tally.look(options.calls, &stage);
+        if tally.begun() < next {
             tokio::task::yield_now().await;
             continue;
         }

@@ -23,7 +23,7 @@ struct Options {
     /// Decides every choice.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many calls to make.
+    /// How many calls to make, not counting those that end with a refusal of the credentials.
     #[arg(long, default_value_t = 1_000_000)]
     calls: u64,
     /// How many tasks make them.
@@ -77,7 +77,7 @@ async fn soak(options: &Options) -> Result<Vec<String>, String> {
         task.await.map_err(|error| error.to_string())?;
     }
     let events = chaos.await.map_err(|error| error.to_string())?;
-    let findings = verdict::judge(&stage, &tally, &events).await?;
+    let findings = verdict::judge(&stage, &tally, &events, options).await?;
     say(&tally.report(&stage, &events, options, began.elapsed()));
     Ok(findings)
 }

@@ -28,7 +28,9 @@ pub(crate) enum Made {
 /// What the callers were told.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) begun: AtomicU64,
+    begun: AtomicU64,
+    /// Calls that ended with a refusal of the credentials, most of them one that was remembered: nothing was sent, so they are not what was asked for.
+    turned_away: AtomicU64,
     names: AtomicU64,
     outcomes: Mutex<BTreeMap<&'static str, u64>>,
     creates: Mutex<HashMap<String, (Made, &'static str)>>,
@@ -39,13 +41,32 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Whether another call is to be made; it counts as begun then.
+    pub(crate) fn begin(&self, options: &Options) -> bool {
+        self.begun.fetch_add(1, Ordering::Relaxed) < options.calls + self.turned_away.load(Ordering::Relaxed)
+    }
+
+    /// How many calls have been begun, those that were turned away among them.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// The same without those.
+    pub(crate) fn counted(&self) -> u64 {
+        self.begun().saturating_sub(self.turned_away.load(Ordering::Relaxed))
+    }
+
     /// A name that nothing else has.
     pub(crate) fn name(&self) -> String {
         format!("soak-{}", self.names.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn ended(&self, outcome: &Result<(), Error>) {
-        *lock(&self.outcomes).entry(kind(outcome)).or_default() += 1;
+        let kind = kind(outcome);
+        if matches!(kind, "locked-out" | "sign-in-rejected") {
+            self.turned_away.fetch_add(1, Ordering::Relaxed);
+        }
+        *lock(&self.outcomes).entry(kind).or_default() += 1;
     }
 
     pub(crate) fn made(&self, name: String, what: Made, outcome: &Result<(), Error>) {
@@ -53,7 +74,7 @@ impl Tally {
     }
 
     /// Reads and forgets the sandbox's log, and notes the memory at each quarter.
-    pub(crate) fn look(&self, begun: u64, calls: u64, stage: &Stage) {
+    pub(crate) fn look(&self, calls: u64, stage: &Stage) {
         for served in stage.sandbox.take_log() {
             let company = match served.operation.as_str() {
                 "listAccounts" | "createAccount" => stage.companies[0],
@@ -66,7 +87,7 @@ impl Tally {
             }
         }
         let mut memory = lock(&self.memory);
-        if begun >= calls / 4 * (memory.len() as u64 + 1) {
+        if self.counted() >= calls / 4 * (memory.len() as u64 + 1) {
             memory.push((resident(), lock(&self.creates).len() as u64));
         }
     }
@@ -99,9 +120,14 @@ impl Tally {
 }
 
 /// Everything that must not be and was.
-pub(crate) async fn judge(stage: &Stage, tally: &Tally, events: &Events) -> Result<Vec<String>, String> {
+pub(crate) async fn judge(
+    stage: &Stage,
+    tally: &Tally,
+    events: &Events,
+    options: &Options,
+) -> Result<Vec<String>, String> {
     let mut findings = Vec::new();
-    tally.look(u64::MAX, 1, stage);
+    tally.look(options.calls, stage);
     let mut there: HashMap<(Made, String), u64> = HashMap::new();
     for (number, organization) in stage.organizations.iter().enumerate() {
         let connection = organization.api().inner().clone();

@@ -1,7 +1,6 @@
 //! What a task does: calls, one after the other, as its own dice say.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use ledgerkey::Error;
 use ledgerkey::bezala::api::types as books;
@@ -15,7 +14,7 @@ use crate::verdict::{Made, Tally};
 
 pub(crate) async fn run(stage: Arc<Stage>, tally: Arc<Tally>, options: Options, task: u64) {
     let mut dice = StdRng::seed_from_u64(options.seed.wrapping_mul(1_000_003).wrapping_add(task));
-    while tally.begun.fetch_add(1, Ordering::Relaxed) < options.calls {
+    while tally.begin(&options) {
         let organization = &stage.organizations[dice.random_range(0..stage.organizations.len())];
         let outcome = match dice.random_range(0..100) {
             0..50 => organization.api().list_vendors().max(2).send().await.map(drop),
