@@ -1,6 +1,6 @@
 //! Bezala's company, and the lock on it that a fleet shares.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ledgerkey::redis::Redis;
 use ledgerkey::session::company::Standing;
@@ -77,6 +77,27 @@ fn two_processes_at_a_slow_bezala_both_get_on() {
         let written = log.iter().filter(|served| served.operation == "createCostCenter" && served.acted);
         assert_eq!(written.filter(|served| served.company == Some(company)).count(), 12);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_company_of_a_killed_process_comes_free() {
+    let (server, sandbox) = (Server::start(), sandbox());
+    let companies = ["BEZALA_COMPANY_ID", "BEZALA_OTHER_COMPANY_ID"].map(|name| sandbox.credentials()[name].clone());
+    let [mut killed, mut other] = [(); 2].map(|()| Process::start(&server, &sandbox));
+    sandbox.order(Fault::delay("createCostCenter", Duration::from_secs(120)).times(1));
+    killed.order(&format!("write {} 1", companies[0]));
+    let is_held = || server.keys().iter().any(|key| key.contains(":company:"));
+    until("the company is held", Duration::from_secs(20), is_held).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    killed.kill();
+    let since = Instant::now();
+    let told = other.run(&format!("write {} 3", companies[1]));
+    assert_eq!((told.ok, told.warnings.len()), (3, 0), "{told:?}");
+    // 20 s, and what a busy machine takes.
+    assert!(since.elapsed() < Duration::from_secs(24), "{:?}", since.elapsed());
+    let written = sandbox.log().into_iter().filter(|served| served.operation == "createCostCenter" && served.acted);
+    let elsewhere = written.filter(|served| served.company != companies[1].parse().ok());
+    assert!(elsewhere.count() <= 1, "all but that of the killed are in their company");
 }
 
 #[tokio::test(flavor = "multi_thread")]

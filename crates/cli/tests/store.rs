@@ -4,8 +4,10 @@
 mod support;
 
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use ledgerkey_sandbox::Revoke;
 use serde_json::{Value, json};
@@ -89,6 +91,64 @@ fn ten_runs_at_once_share_one_session_and_replace_it_once() {
     vendors.sandbox.revoke(Revoke::Bill);
     ten();
     assert_eq!(vendors.sandbox.sign_ins(), 3);
+}
+
+/// Some of the ten at whatever point of their run; those that are left are served, by one session that is then in the file.
+#[test]
+fn of_ten_runs_some_may_be_killed() {
+    let directory = Directory::new();
+    let vendors = directory.vendors();
+    for round in 0..6 {
+        vendors.sandbox.revoke(Revoke::All);
+        let dice = RandomState::new();
+        let start = || vendors.command(&LIST).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut runs: Vec<_> = (0..10).map(|_| start()).collect();
+        let mut after = Vec::new();
+        for number in 0..4 {
+            let wait = Duration::from_micros(dice.hash_one(number) % 60_000);
+            std::thread::sleep(wait);
+            after.push(wait);
+            let mut killed = runs.swap_remove(usize::try_from(dice.hash_one(wait) % 6).unwrap());
+            let _ = killed.kill();
+            killed.wait().unwrap();
+        }
+        for run in runs {
+            let done = run.wait_with_output().unwrap();
+            assert!(done.status.success() && done.stderr.is_empty(), "round {round}, kills {after:?} apart: {done:?}");
+        }
+        let left = kept(&directory.file());
+        vendors.run(&LIST).answered();
+        assert_eq!((left.len(), &left), (1, &kept(&directory.file())), "round {round}, kills {after:?} apart");
+    }
+}
+
+/// No file may grow by a byte.
+#[test]
+fn a_disk_that_takes_no_more_loses_nothing() {
+    let directory = Directory::new();
+    let vendors = directory.vendors();
+    vendors.run(&LIST).answered();
+    let before = fs::read(directory.file()).unwrap();
+    let on_a_full_disk = |arguments: &[&str]| {
+        let command = vendors.command(arguments);
+        let mut full = Command::new("sh");
+        full.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]).arg(command.get_program());
+        full.args(command.get_args()).env_clear();
+        full.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        full.output().unwrap()
+    };
+    // One that needs a session of its own has it, uses it and ends it.
+    let done = on_a_full_disk(&["call", "bezala", "listAccounts"]);
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success() && told.contains("could not be kept"), "{told}");
+    assert_eq!(fs::read(directory.file()).unwrap(), before);
+    let sign_ins = vendors.sandbox.sign_ins();
+    let done = on_a_full_disk(&LIST);
+    assert!(done.status.success(), "{done:?}");
+    vendors.run(&LIST).answered();
+    assert_eq!(vendors.sandbox.sign_ins(), sign_ins, "what was there before is used");
+    let names: Vec<_> = fs::read_dir(directory.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.contains(&".sessions.new".into()), "{names:?}");
 }
 
 #[test]
@@ -198,6 +258,14 @@ fn a_store_that_must_not_be_used_is_left_as_it_is() {
         assert_eq!(run.out, "");
         assert_eq!(fs::read_to_string(directory.file()).unwrap(), text);
         assert_eq!(fs::metadata(directory.file()).unwrap().permissions().mode() & 0o777, mode);
+    }
+
+    // Only the superuser can give a file away.
+    fs::write(directory.file(), &good).unwrap();
+    fs::set_permissions(directory.file(), fs::Permissions::from_mode(0o600)).unwrap();
+    if std::os::unix::fs::chown(directory.file(), Some(65534), None).is_ok() {
+        vendors.run(&LIST).failed(2, &["belongs to another user", "LEDGERKEY_STORE names"]);
+        assert_eq!(fs::read_to_string(directory.file()).unwrap(), good);
     }
 
     fs::remove_file(directory.file()).unwrap();

@@ -35,6 +35,9 @@ struct Options {
     /// How many of BILL's organizations are called.
     #[arg(long, default_value_t = 20)]
     organizations: usize,
+    /// Creates nothing, so that nothing is kept of a call by anyone: for what memory does.
+    #[arg(long)]
+    reads_only: bool,
 }
 
 fn main() -> ExitCode {

@@ -1,12 +1,13 @@
 //! Both sides of the soak: the sandbox, and the sessions that call it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use ledgerkey::bezala::{self, Bezala};
 use ledgerkey::bill::{self, Bill, Organization};
 use ledgerkey::client::{Observer, Settings};
+use ledgerkey::session::Session;
 use ledgerkey::table::Operation;
 use ledgerkey_cli::sandbox_clock::SandboxClock;
 use ledgerkey_sandbox::Sandbox;
@@ -27,13 +28,39 @@ pub(crate) struct Stage {
     /// Writes at Bezala hold it for reading, who switches from outside for writing: the moment between the guard's question and the write
     /// cannot be guarded by anyone, so nothing is switched there.
     pub(crate) outside: RwLock<()>,
+    pub(crate) reads: Mutex<Reads>,
+    /// A row of each company's books that no other company has.
+    pub(crate) marks: [i64; 2],
+}
+
+/// The reads of books that are under way. Where one company was selected from outside during a read, and the first one again before it had ended,
+/// nobody can tell; so nothing is switched while one is under way that began before the last switch.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    since: Arc<()>,
+    before: Arc<()>,
+}
+
+impl Reads {
+    /// A read is under way until this is dropped.
+    pub(crate) fn begin(&self) -> Arc<()> {
+        self.since.clone()
+    }
+
+    /// Whether the company may be switched from outside; it counts as switched then.
+    pub(crate) fn switch(&mut self) -> bool {
+        let may = Arc::strong_count(&self.before) == 1;
+        if may {
+            self.before = std::mem::take(&mut self.since);
+        }
+        may
+    }
 }
 
 /// What the observer saw.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) requests: AtomicU64,
-    pub(crate) dead_sessions: AtomicU64,
     pub(crate) failed_sign_ins: AtomicU64,
 }
 
@@ -41,10 +68,8 @@ impl Observer for Counts {
     fn attempted(&self, operation: &'static Operation, _: Option<u16>, failed: Option<&'static str>, _: Duration) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let signs_in = operation.facts.ways.iter().any(|way| way.operation == Some(operation.id));
-        match failed {
-            Some("dead-session") => drop(self.dead_sessions.fetch_add(1, Ordering::Relaxed)),
-            Some(_) if signs_in => drop(self.failed_sign_ins.fetch_add(1, Ordering::Relaxed)),
-            _ => {}
+        if failed.is_some() && signs_in {
+            self.failed_sign_ins.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -94,21 +119,30 @@ impl Stage {
         };
         let password = bezala::Password { email: get("BEZALA_EMAIL"), password: get("BEZALA_PASSWORD").into() };
         let company = |name: &str| get(name).parse::<i64>().map_err(|error| error.to_string());
+        let companies = [company("BEZALA_COMPANY_ID")?, company("BEZALA_OTHER_COMPANY_ID")?];
+        let user = Bezala::at(&url, settings).and_then(|bezala| bezala.session(password)).map_err(words)?;
+        let accounts = user.company(companies[0]).api().list_accounts().send().await.map_err(words)?;
+        let centers = user.company(companies[1]).api().list_cost_centers().send().await.map_err(words)?;
+        let marks = (accounts.first().map(|row| row.id.0)).zip(centers.first().map(|row| row.id.0));
+        let marks = marks.ok_or("the sandbox has no books")?;
         Ok(Self {
             organizations,
             spend: bill.session(bill::SpendToken(get("BILL_SPEND_TOKEN").into())).map_err(words)?,
             partner: bill.session(partner).map_err(words)?,
-            user: Bezala::at(&url, settings).and_then(|bezala| bezala.session(password)).map_err(words)?,
-            companies: [company("BEZALA_COMPANY_ID")?, company("BEZALA_OTHER_COMPANY_ID")?],
+            user,
+            companies,
+            marks: marks.into(),
             began: sandbox.clock().now(),
             sandbox,
             counts,
             outside: RwLock::default(),
+            reads: Mutex::default(),
         })
     }
 
-    /// Every session value there is, for the model of how many sign-ins there may be.
-    pub(crate) fn sessions(&self) -> usize {
-        self.organizations.len() + 2
+    /// Every session value there is, by whether it idles out, for the model of how many sign-ins there may be.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = &Session> {
+        let organizations = self.organizations.iter().map(Organization::session);
+        organizations.chain([self.partner.session(), self.user.session()])
     }
 }

@@ -13,7 +13,7 @@ use ledgerkey::table::Operation;
 use ledgerkey::{bezala, bill};
 
 use crate::Options;
-use crate::chaos::Events;
+use crate::chaos::{Events, LASTS};
 use crate::stage::Stage;
 
 /// Where something was made.
@@ -38,6 +38,7 @@ pub(crate) struct Tally {
     memory: Mutex<Vec<(u64, u64)>>,
     reads_elsewhere: AtomicU64,
     writes_elsewhere: AtomicU64,
+    misreads: AtomicU64,
 }
 
 impl Tally {
@@ -73,6 +74,11 @@ impl Tally {
         lock(&self.creates).insert(name, (what, kind(outcome)));
     }
 
+    /// A caller was given rows of another company.
+    pub(crate) fn misread(&self) {
+        self.misreads.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Reads and forgets the sandbox's log, and notes the memory at each quarter.
     pub(crate) fn look(&self, calls: u64, stage: &Stage) {
         for served in stage.sandbox.take_log() {
@@ -94,13 +100,19 @@ impl Tally {
 
     pub(crate) fn report(&self, stage: &Stage, events: &Events, options: &Options, took: Duration) -> String {
         let mut text = String::new();
-        let Options { seed, calls, tasks, threads, organizations } = options;
+        let Options { seed, calls, tasks, threads, organizations, reads_only } = options;
         let _ = writeln!(
             text,
-            "seed {seed}, {calls} calls, {tasks} tasks, {threads} thread(s), {organizations} organizations"
+            "seed {seed}, {calls} {}calls, {tasks} tasks, {threads} thread(s), {organizations} organizations",
+            if *reads_only { "reading " } else { "" }
         );
         let requests = stage.counts.requests.load(Ordering::Relaxed);
-        let _ = writeln!(text, "took {:.0} s; {requests} requests; {} virtual hours", took.as_secs_f64(), hours(stage));
+        let _ = writeln!(
+            text,
+            "took {:.0} s; {requests} requests; {} virtual hours",
+            took.as_secs_f64(),
+            passed(stage).as_secs() / 3600
+        );
         let _ = writeln!(text, "chaos: {events:?}");
         for (outcome, count) in &*lock(&self.outcomes) {
             let _ = writeln!(text, "  {outcome:<18}{count:>9}");
@@ -108,11 +120,12 @@ impl Tally {
         let creates = lock(&self.creates);
         let ambiguous = creates.values().filter(|(_, outcome)| *outcome == "ambiguous").count();
         let _ = writeln!(text, "creates: {}, of which ambiguous: {ambiguous}", creates.len());
-        let _ = writeln!(text, "sign-ins: {} (the model allows {})", stage.sandbox.sign_ins(), allowed(stage));
+        let _ = writeln!(text, "sign-ins: {} (the model allows {})", stage.sandbox.sign_ins(), allowed(stage, events));
         let _ = writeln!(
             text,
-            "reads in another company after a switch from outside: {}",
-            self.reads_elsewhere.load(Ordering::Relaxed)
+            "reads that a switch from outside had run in another company: {}, of which given to a caller: {}",
+            self.reads_elsewhere.load(Ordering::Relaxed),
+            self.misreads.load(Ordering::Relaxed)
         );
         let _ = writeln!(text, "memory at the quarters, KiB (and creates by then): {:?}", lock(&self.memory));
         text
@@ -166,13 +179,18 @@ pub(crate) async fn judge(
     if writes > 0 || (reads > 0 && events.outside_switches == 0) {
         findings.push(format!("{writes} writes and {reads} reads ran in another company"));
     }
-    if stage.sandbox.sign_ins() > allowed(stage) {
-        findings.push(format!("{} sign-ins, and the model allows {}", stage.sandbox.sign_ins(), allowed(stage)));
+    let misreads = tally.misreads.load(Ordering::Relaxed);
+    if misreads > 0 {
+        findings.push(format!("{misreads} reads gave rows of another company"));
+    }
+    let allowed = allowed(stage, events);
+    if stage.sandbox.sign_ins() > allowed {
+        findings.push(format!("{} sign-ins, and the model allows {allowed}", stage.sandbox.sign_ins()));
     }
     let memory = lock(&tally.memory).clone();
     if let [_, (second, made_by_second), .., (last, made_by_last)] = memory[..] {
         // What the sandbox keeps of each thing that was made, and we of its name, is no leak.
-        let explained = (made_by_last - made_by_second) * 4 + 32 * 1024;
+        let explained = (made_by_last - made_by_second) * 4 + 8 * 1024;
         if last > second + explained {
             findings.push(format!("memory grew from {second} to {last} KiB, and {explained} KiB are explained"));
         }
@@ -200,17 +218,20 @@ async fn names(connection: &Connection, operation: &'static Operation, key: &str
     Ok(names)
 }
 
-/// How many sign-in requests there may be: one for each session value; one more for each time that it can have idled out; one for each
-/// refusal of a dead session; one for each sign-in that failed, since it may be tried again.
-fn allowed(stage: &Stage) -> u64 {
-    let idle_outs = (hours(stage) * 60).div_ceil(35);
-    let dead = stage.counts.dead_sessions.load(Ordering::Relaxed);
+/// How many sign-in requests there may be: one for each session; one for each time that it can have idled out, which takes a long jump of the clock
+/// or as much time by smaller ones; one for each revocation; one for each request that was refused as if its session were dead; one for each
+/// sign-in that failed, since it may be tried again.
+fn allowed(stage: &Stage, events: &Events) -> u64 {
+    let by_smaller = (passed(stage) + events.back).saturating_sub(events.long);
+    let idle_outs = events.long_jumps + by_smaller.as_secs().div_ceil(LASTS.as_secs());
+    let sessions = stage.sessions().count() as u64;
+    let idling = stage.sessions().filter(|session| session.way().idle.is_some()).count() as u64;
     let failed = stage.counts.failed_sign_ins.load(Ordering::Relaxed);
-    stage.sessions() as u64 * (1 + idle_outs) + dead + failed
+    sessions * (1 + events.revocations) + idling * idle_outs + events.refusals + failed
 }
 
-fn hours(stage: &Stage) -> u64 {
-    stage.sandbox.clock().now().duration_since(stage.began).unwrap_or_default().as_secs().div_ceil(3600)
+fn passed(stage: &Stage) -> Duration {
+    stage.sandbox.clock().now().duration_since(stage.began).unwrap_or_default()
 }
 
 /// The process's resident memory in KiB, where the system tells; 0 elsewhere.
@@ -224,6 +245,6 @@ fn kind(outcome: &Result<(), Error>) -> &'static str {
     outcome.as_ref().map_or_else(Error::kind, |()| "ok")
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

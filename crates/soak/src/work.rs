@@ -10,7 +10,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::Options;
 use crate::stage::Stage;
-use crate::verdict::{Made, Tally};
+use crate::verdict::{Made, Tally, lock};
 
 pub(crate) async fn run(stage: Arc<Stage>, tally: Arc<Tally>, options: Options, task: u64) {
     let mut dice = StdRng::seed_from_u64(options.seed.wrapping_mul(1_000_003).wrapping_add(task));
@@ -29,10 +29,11 @@ pub(crate) async fn run(stage: Arc<Stage>, tally: Arc<Tally>, options: Options, 
                     Err(error) => Err(Error::Config(error.to_string())),
                 }
             }
-            75..84 => create_vendor(&stage, &tally, &mut dice).await,
-            84..87 => stage.spend.api().list_budgets().max(2).send().await.map(drop),
+            75..84 if !options.reads_only => create_vendor(&stage, &tally, &mut dice).await,
+            75..87 => stage.spend.api().list_budgets().max(2).send().await.map(drop),
             87..90 => stage.partner.api().list_organizations().max(2).send().await.map(drop),
-            90..97 => read_books(&stage, &mut dice).await,
+            90..97 => read_books(&stage, &tally, &mut dice).await,
+            _ if options.reads_only => read_books(&stage, &tally, &mut dice).await,
             _ => write_books(&stage, &tally, &mut dice).await,
         };
         tally.ended(&outcome);
@@ -56,14 +57,21 @@ async fn create_vendor(stage: &Stage, tally: &Tally, dice: &mut StdRng) -> Resul
     outcome
 }
 
-/// Each company is read by an operation of its own, so that the sandbox's log shows whether it was read in its place.
-async fn read_books(stage: &Stage, dice: &mut StdRng) -> Result<(), Error> {
+/// Each company is read by an operation of its own, so that the sandbox's log shows whether it was read in its place. Rows of another company are
+/// not to be given to the caller, whoever has switched.
+async fn read_books(stage: &Stage, tally: &Tally, dice: &mut StdRng) -> Result<(), Error> {
     let which = dice.random_range(0..2);
-    let api = stage.user.company(stage.companies[which]).api();
-    match which {
-        0 => api.list_accounts().send().await.map(drop),
-        _ => api.list_cost_centers().per_page(2).send().await.map(drop),
+    let _under_way = lock(&stage.reads).begin();
+    let api = stage.user.company(stage.companies[which]).checked().api();
+    let mark = stage.marks[which];
+    let is_here = match which {
+        0 => api.list_accounts().send().await?.iter().any(|row| row.id.0 == mark),
+        _ => api.list_cost_centers().per_page(2).send().await?.iter().any(|row| row.id.0 == mark),
+    };
+    if !is_here {
+        tally.misread();
     }
+    Ok(())
 }
 
 async fn write_books(stage: &Stage, tally: &Tally, dice: &mut StdRng) -> Result<(), Error> {
