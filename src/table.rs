@@ -160,6 +160,8 @@ pub struct Operation {
     pub denied: &'static [&'static str],
     /// It may be sent again when nobody knows what became of the first try.
     pub replay_safe: bool,
+    /// It may because the tries carry one idempotent key; a call with another key would act once more.
+    pub keyed: bool,
     /// It needs an MFA-trusted session.
     pub trust: bool,
     /// The least role of the user.

@@ -34,6 +34,8 @@ pub(super) struct Call<'c> {
     end: Duration,
     /// When it was sent for the first time, in milliseconds since 1970.
     sent_at: Option<u64>,
+    /// A try may have been acted on.
+    unknown: bool,
     /// The last refusal by a limit, without secrets, for the error if waiting for the limit takes too long.
     pub(super) limited: Option<Box<Refusal>>,
 }
@@ -54,7 +56,7 @@ impl<'c> Call<'c> {
     ) -> Self {
         let shared = &*connection.shared;
         let end = shared.wire.clock().monotonic().saturating_add(shared.wire.policy().call);
-        Self { connection, shared, operation, schemes, end, sent_at: None, limited: None }
+        Self { connection, shared, operation, schemes, end, sent_at: None, unknown: false, limited: None }
     }
 
     /// Tries until there is an answer, an error that will not pass, or no time left.
@@ -68,10 +70,11 @@ impl<'c> Call<'c> {
                     if let (Some(gate), None) = (gate, &lease) {
                         lease = Some(self.gated("waiting for the company", gate.enter(self.operation)).await?);
                     }
-                    let (request, admitted) = match gate {
-                        Some(gate) => Box::pin(self.admit_behind(gate, tries > 0 || replays > 0, sending)).await?,
-                        None => self.admit(sending).await?,
+                    let admitted = match gate {
+                        Some(gate) => Box::pin(self.admit_behind(gate, tries > 0 || replays > 0, sending)).await,
+                        None => self.admit(sending).await,
                     };
+                    let (request, admitted) = admitted.map_err(|error| self.given_up(error))?;
                     let now = self.shared.wire.clock().now_millis();
                     self.send(request, admitted, tries, self.left(), now)?
                 }
@@ -230,7 +233,7 @@ impl<'c> Call<'c> {
 
     /// Waits before the next try, or ends the call with its error.
     async fn back_off(
-        &self,
+        &mut self,
         failure: Failure,
         live: Option<&InHand>,
         tries: u32,
@@ -249,6 +252,7 @@ impl<'c> Call<'c> {
         };
         // The vendor's limits are what they are; only what may be an outage is paid for.
         let is_limit = matches!(failure, Failure::Refused { class: Class::RateLimited, .. });
+        self.unknown |= fate == Fate::Unknown;
         let policy = self.shared.wire.policy();
         let mut decision = next(self.operation, fate, tries, policy);
         let wait = policy.back_off(tries + 1, retry_after, rand::random());
@@ -259,12 +263,8 @@ impl<'c> Call<'c> {
             decision = Next::GiveUp;
         }
         match decision {
-            Next::Ambiguous => Err(Error::Ambiguous {
-                operation: self.operation.id,
-                sent_at: time_of(self.sent_at.unwrap_or_default()),
-                source: Box::new(error),
-            }),
-            Next::GiveUp => Err(error),
+            Next::Ambiguous => Err(self.ambiguous(error)),
+            Next::GiveUp => Err(self.given_up(error)),
             Next::Again => {
                 let wait_ms = whole_millis(wait);
                 tracing::debug!(tries, wait_ms, kind = error.kind(), "backing off");
@@ -273,6 +273,16 @@ impl<'c> Call<'c> {
                 Ok(())
             }
         }
+    }
+
+    /// There will be no other try. With an idempotent key there may have been several, one of which the vendor may have acted on.
+    fn given_up(&self, error: Error) -> Error {
+        if self.operation.keyed && self.unknown { self.ambiguous(error) } else { error }
+    }
+
+    fn ambiguous(&self, error: Error) -> Error {
+        let sent_at = time_of(self.sent_at.unwrap_or_default());
+        Error::Ambiguous { operation: self.operation.id, sent_at, source: Box::new(error) }
     }
 
     pub(super) fn meters(&self) -> impl Iterator<Item = &'c Meter> + use<'c> {

@@ -62,6 +62,7 @@ static LIST: Operation = Operation {
     security: &[&[&SCHEME]],
     denied: &[],
     replay_safe: true,
+    keyed: false,
     trust: false,
     role: None,
     in_company: false,

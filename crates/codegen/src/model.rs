@@ -276,6 +276,8 @@ impl Method {
 pub enum Replay {
     /// It may.
     Safe,
+    /// It may, with the same idempotent key; with another it would act once more.
+    Keyed,
     /// It must not.
     Never,
 }

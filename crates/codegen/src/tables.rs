@@ -80,7 +80,8 @@ fn operation_static(
     let denied = denied_ways(operation, model);
     // Signing in or out a second time does no harm: a session more, that idles out, or one that is gone already.
     let begins_or_ends = |way: &Way| way.operation.as_ref() == Some(id) || way.sign_out.as_ref() == Some(id);
-    let replay_safe = operation.replay == Replay::Safe || model.ways.iter().any(begins_or_ends);
+    let keyed = operation.replay == Replay::Keyed;
+    let replay_safe = keyed || operation.replay == Replay::Safe || model.ways.iter().any(begins_or_ends);
     let role = option(operation.role.as_ref().map(|role| quote!(#role)));
     let in_company = model.company.is_some() && !operation.security.is_empty();
     let paging = option(operation.paging.as_ref().map(paging));
@@ -126,6 +127,7 @@ fn operation_static(
             security: &[#(#security),*],
             denied: &[#(#denied),*],
             replay_safe: #replay_safe,
+            keyed: #keyed,
             trust: #trust,
             role: #role,
             in_company: #in_company,

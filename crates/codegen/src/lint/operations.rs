@@ -169,8 +169,9 @@ fn summary(lint: &mut Lint<'_>, node: &Node<'_>) {
 }
 
 fn replay(lint: &mut Lint<'_>, node: &Node<'_>, method: Method) -> Replay {
-    match word(lint, node, "x-replay", &["safe", "never"]) {
+    match word(lint, node, "x-replay", &["safe", "keyed", "never"]) {
         Some("safe") => Replay::Safe,
+        Some("keyed") => Replay::Keyed,
         Some(_) => Replay::Never,
         None if matches!(method, Method::Get | Method::Head) => Replay::Safe,
         None => Replay::Never,
