@@ -250,8 +250,7 @@ impl Call<'_> {
         if wait + self.shortest() > self.left() {
             return Err(self.spent(meter, wait));
         }
-        self.waited(Waited::Limit, wait);
-        self.shared.wire.clock().sleep(wait).await;
+        self.sleep(Waited::Limit, wait).await;
         Ok(())
     }
 

@@ -72,6 +72,7 @@ pub(super) fn attempt<'s>(
         http.request.method = operation.method,
         url.template = operation.path,
         server.address = wire.host(),
+        server.port = wire.port(),
         http.request.resend_count = tries,
         http.response.status_code = field::Empty,
         error.r#type = field::Empty,

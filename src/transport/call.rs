@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, FutureExt as _, select};
 use reqwest::Request;
+use tracing::Instrument as _;
 
 use super::admit::Admitted;
 use super::attach::attach;
@@ -268,8 +269,7 @@ impl<'c> Call<'c> {
             Next::Again => {
                 let wait_ms = whole_millis(wait);
                 tracing::debug!(tries, wait_ms, kind = error.kind(), "backing off");
-                self.waited(Waited::BackOff, wait);
-                self.shared.wire.clock().sleep(wait).await;
+                self.sleep(Waited::BackOff, wait).await;
                 Ok(())
             }
         }
@@ -338,7 +338,7 @@ impl<'c> Call<'c> {
             return Ok(value);
         }
         let timer = timer.get_or_insert_with(|| self.shared.wire.clock().limit(left));
-        match select(future, timer).await {
+        match select(future, timer).instrument(tracing::debug_span!("wait", reason = what)).await {
             Either::Left((value, _)) => Ok(value),
             Either::Right(_) => Err(self.over(what, left)),
         }
@@ -348,10 +348,13 @@ impl<'c> Call<'c> {
         Error::Timeout { operation: self.operation.id, what, limit }
     }
 
-    pub(super) fn waited(&self, what: Waited, wait: Duration) {
+    /// Waits for as long as was decided.
+    pub(super) async fn sleep(&self, what: Waited, wait: Duration) {
         if let Some(observer) = self.shared.wire.observer() {
             observer.waited(self.operation, what, wait);
         }
+        let span = tracing::debug_span!("wait", reason = what.as_str(), wait_ms = whole_millis(wait));
+        self.shared.wire.clock().sleep(wait).instrument(span).await;
     }
 
     fn error(&self, failure: Failure, live: Option<&InHand>) -> Error {

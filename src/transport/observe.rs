@@ -37,3 +37,12 @@ pub enum Waited {
     /// The next window of one of the vendor's limits.
     Limit,
 }
+
+impl Waited {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::BackOff => "back-off",
+            Self::Limit => "a limit",
+        }
+    }
+}

@@ -161,6 +161,10 @@ impl Wire {
         self.url.host_str().unwrap_or_default()
     }
 
+    pub(super) fn port(&self) -> Option<u16> {
+        self.url.port_or_known_default()
+    }
+
     pub(super) fn observer(&self) -> Option<&Arc<dyn Observer>> {
         self.settings.observer.as_ref()
     }

@@ -18,6 +18,8 @@ pub(crate) struct Events {
     /// How many requests at most were refused as if their session were dead.
     pub(crate) refusals: u64,
     pub(crate) revocations: u64,
+    /// How many sessions they ended.
+    pub(crate) revoked: u64,
     pub(crate) jumps: u64,
     /// Of the jumps those that no session outlives unused, and how long they were together.
     pub(crate) long_jumps: u64,
@@ -80,7 +82,7 @@ async fn happen(stage: &Stage, dice: &mut StdRng, events: &mut Events) {
         }
         70..80 => {
             let what = [Revoke::All, Revoke::Bill, Revoke::Bezala][dice.random_range(0..3)].clone();
-            stage.sandbox.revoke(what);
+            events.revoked += u64::try_from(stage.sandbox.revoke(what)).unwrap_or(u64::MAX);
             events.revocations += 1;
         }
         80..90 => {

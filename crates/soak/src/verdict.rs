@@ -219,7 +219,7 @@ async fn names(connection: &Connection, operation: &'static Operation, key: &str
 }
 
 /// How many sign-in requests there may be: one for each session; one for each time that it can have idled out, which takes a long jump of the clock
-/// or as much time by smaller ones; one for each revocation; one for each request that was refused as if its session were dead; one for each
+/// or as much time by smaller ones; one for each session that was revoked; one for each request that was refused as if its session were dead; one for each
 /// sign-in that failed, since it may be tried again.
 fn allowed(stage: &Stage, events: &Events) -> u64 {
     let by_smaller = (passed(stage) + events.back).saturating_sub(events.long);
@@ -227,7 +227,7 @@ fn allowed(stage: &Stage, events: &Events) -> u64 {
     let sessions = stage.sessions().count() as u64;
     let idling = stage.sessions().filter(|session| session.way().idle.is_some()).count() as u64;
     let failed = stage.counts.failed_sign_ins.load(Ordering::Relaxed);
-    sessions * (1 + events.revocations) + idling * idle_outs + events.refusals + failed
+    sessions + events.revoked + idling * idle_outs + events.refusals + failed
 }
 
 fn passed(stage: &Stage) -> Duration {
