@@ -83,8 +83,8 @@ pub enum Error {
         /// What did not fit; never the value itself.
         detail: String,
     },
-    /// The call was sent and nobody knows whether the vendor acted on it. It was not sent again: find out before you do. One
-    /// with an idempotent key has been sent several times, and may be sent again with that very key.
+    /// The call was sent and nobody knows whether the vendor acted on it. Find out before you send it
+    /// again. A call with an idempotent key may be sent again with that very key.
     #[error("{operation} was sent{} and its fate is unknown; look before sending it again", sent_words(*sent_at))]
     Ambiguous {
         /// The operation.

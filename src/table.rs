@@ -160,7 +160,7 @@ pub struct Operation {
     pub denied: &'static [&'static str],
     /// It may be sent again when nobody knows what became of the first try.
     pub replay_safe: bool,
-    /// It may because the tries carry one idempotent key; a call with another key would act once more.
+    /// It may be sent again with the same idempotent key only; with another it would act once more.
     pub keyed: bool,
     /// It needs an MFA-trusted session.
     pub trust: bool,

@@ -59,13 +59,20 @@ async fn one_key_spans_all_tries() {
 }
 
 #[tokio::test]
-async fn where_no_try_was_answered_its_fate_is_unknown() {
+async fn where_no_try_was_answered_for_good_its_fate_is_unknown() {
     // BILL refuses a second try with 429 while the first is under way.
     for replies in [vec![lost()], vec![lost(), busy()], vec![busy(), lost(), busy()]] {
         let (outcome, tries) = subscribed(replies).await;
         let error = outcome.unwrap_err();
         assert!(matches!(error, Error::Ambiguous { operation: "createSubscription", .. }), "{error}");
         assert_eq!(tries, 4);
+    }
+    // A refusal of the session is no word on the key, and a gateway's page is none either.
+    let dead = Reply::json(401, r#"[{"code":"BDC_1109","message":"x"}]"#);
+    let page = Reply::text(200, "text/html", "<html>maintenance</html>");
+    for replies in [vec![lost(), dead], vec![lost(), page.clone()], vec![page]] {
+        let error = subscribed(replies).await.0.unwrap_err();
+        assert_eq!(error.kind(), "ambiguous", "{error}");
     }
     // Nothing that was sent can have been performed.
     let (outcome, _) = subscribed(vec![busy()]).await;

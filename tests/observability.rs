@@ -59,7 +59,7 @@ async fn every_sign_in_call_try_and_wait_is_seen() {
         format!(r#"{call}:sign_in{{way="developer-key" cause="cold"}}: "#),
         format!(r#"{call}:wait{{reason="waiting for the sign-in"}}"#),
         format!(r#"{call}:{attempt} http.request.resend_count=0 http.response.status_code=503 error.type="passing"}}"#),
-        format!(r#"{call}:wait{{reason="back-off" wait_ms="#),
+        format!(r#"{call}:wait{{reason="backing off" wait_ms="#),
         format!(r#"{call}:{attempt} http.request.resend_count=1 http.response.status_code=200}}"#),
     ] {
         assert_eq!(spans.iter().filter(|line| line.contains(&seen)).count(), 1, "{seen} of {spans:#?}");

@@ -157,17 +157,13 @@ async fn the_places_of_a_killed_process_come_free() {
     // At the vendor they are over sooner than in Redis.
     sandbox.order(Fault::delay("listVendors", Duration::from_secs(8)).times(3));
     killed.order("list 3");
-    let places = || {
-        let keys = server.keys().into_iter().filter(|key| key.contains(":budget:"));
-        keys.map(|key| server.command(&["ZCARD", &key])).any(|answer| answer == Answer::Number(3))
-    };
-    until("all places are taken", Duration::from_secs(20), places).await;
+    until("three calls are under way", Duration::from_secs(20), || sandbox.acted("listVendors") == 4).await;
     killed.kill();
     let since = Instant::now();
     let told = other.run("list 5");
     assert_eq!((told.ok, told.sign_ins, told.warnings.len()), (5, 0, 0), "{told:?}");
-    // 20 s, and what a busy machine takes.
-    assert!(since.elapsed() < Duration::from_secs(24), "{:?}", since.elapsed());
+    // 20 s since they were last kept up, which is done every 6 s; and what a busy machine takes.
+    assert!((13..24).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
 }
 
 #[test]
@@ -371,7 +367,7 @@ async fn a_redis_that_refuses_the_password_or_is_none_is_told_from_one_that_is_a
     for login in ["", ":CANARY@", "CANARY:CANARY@"] {
         let redis = Redis::connect(&format!("redis://{login}{place}")).unwrap();
         let error = redis.store().load(&identity()).await.map(drop).unwrap_err();
-        assert!(matches!(error, StoreError::Unusable(_)), "{login}: {error}");
+        assert_eq!(matches!(error, StoreError::Unusable(_)), login.is_empty(), "{login}: {error}");
         assert!(error.to_string().ends_with("does not accept this user and password"), "{login}: {error}");
         assert!(!format!("{error} {error:?}").contains("CANARY"));
     }

@@ -136,7 +136,11 @@ impl Link {
             _ if wrong_type => StoreError::Unusable(format!(
                 "Redis at {place} holds something else under a key that begins with ledgerkey: look at it, or name another database"
             )),
-            (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
+            // Or takes no more clients: the client library tells no difference. That may pass.
+            (ErrorKind::AuthenticationFailed, _) => {
+                StoreError::Unavailable(format!("Redis at {place} does not accept this user and password"))
+            }
+            (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
                 StoreError::Unusable(format!("Redis at {place} does not accept this user and password"))
             }
             _ if error.is_timeout() => StoreError::Unavailable(format!("Redis at {place} did not answer in time")),

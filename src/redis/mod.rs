@@ -43,8 +43,8 @@
 //! Bezala company that only read go on while that company is selected; a write needs the lock on the company and comes back as `store`.
 //! What was held when Redis lost its memory is taken anew.
 //!
-//! A Redis that refuses the user and password, or that holds something else under our keys, is not away: somebody has to look, and
-//! the next sign-in comes back as `store` and says so.
+//! A Redis that wants a password and gets none, or that holds something else under our keys, is not away: somebody has to look, and the
+//! next sign-in comes back as `store` and says so. One that refuses the password that it gets counts as away, and the log says why.
 //!
 //! A refusal of the credentials is not shared: it would have to be bound to the password, and a fingerprint of a password can be
 //! guessed. Each process is refused once and remembers it, so a fleet of ten with a wrong password makes ten tries, one after the

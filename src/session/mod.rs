@@ -279,8 +279,8 @@ impl Session {
     /// Dropping a session does not sign out: it would have to wait, or to fail unseen.
     ///
     /// # Errors
-    /// The sign-out call's error; the session is forgotten here all the same, and idles out at the vendor. `store` if nobody here has used
-    /// the session and the store does not tell whether there is one.
+    /// The sign-out call's error; the session is forgotten here all the same, and idles out at the vendor. `store` if there is no session here
+    /// and the store does not tell whether it has one.
     ///
     /// # Cancelling
     /// The session is forgotten here by then; whether the vendor was told is not known.
@@ -294,19 +294,22 @@ impl Session {
             std::mem::take(&mut state.phase)
         };
         let own = match ended {
-            Phase::Live(live) => {
-                let outcome = self.0.end(&live.grant, live.id.as_deref()).await;
-                // One that has idled out is not the one that the others use.
-                if !self.0.terms.is_over(live.idle_millis(self.0.clock.now_millis())) {
-                    return outcome;
-                }
-                outcome
-            }
-            Phase::Cold | Phase::Dead | Phase::Refused { .. } => Ok(()),
+            Phase::Live(live) => Some(live),
+            Phase::Cold | Phase::Dead | Phase::Refused { .. } => None,
         };
-        match renewal::stored(&self.0).await.map_err(Error::Store)? {
-            Some(Renewed { grant, id, .. }) => self.0.end(&grant, id.as_deref()).await,
-            None => own,
+        let stored = match (renewal::stored(&self.0).await, &own) {
+            (Ok(stored), _) => stored,
+            (Err(_), Some(_)) => None,
+            (Err(error), None) => return Err(Error::Store(error)),
+        };
+        let ended = match &own {
+            Some(live) => self.0.end(&live.grant, live.id.as_deref()).await,
+            None => Ok(()),
+        };
+        // Where one's own has died unnoticed, the others use another by now.
+        match stored.filter(|stored| own.is_none_or(|live| live.id != stored.id)) {
+            Some(Renewed { grant, id, .. }) => ended.and(self.0.end(&grant, id.as_deref()).await),
+            None => ended,
         }
     }
 

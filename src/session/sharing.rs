@@ -203,12 +203,24 @@ async fn signing_out_ends_what_the_others_use_whatever_has_become_of_ones_own() 
     let [first, second] = [(); 2].map(|()| fleet.member(Duration::ZERO));
     let dead = first.acquire().await.unwrap();
     assert_eq!(second.acquire().await.unwrap().id, dead.id);
-    first.reject(dead.generation);
     second.reject(dead.generation);
     second.acquire().await.unwrap();
     assert_eq!(fleet.signed(), (2, 0));
+    // It does not know yet, and says of its own as well that it is over.
     first.sign_out().await.unwrap();
-    assert_eq!(fleet.signed(), (2, 1));
+    assert_eq!(fleet.signed(), (2, 2));
+    assert!(fleet.store.record.lock().unwrap().is_none());
+
+    let third = fleet.member(Duration::ZERO);
+    let dead = third.acquire().await.unwrap();
+    third.reject(dead.generation);
+    fleet.member(Duration::ZERO).acquire().await.unwrap();
+    // What it knows to be refused is not the session that is there, and is not told again.
+    *fleet.store.record.lock().unwrap() = None;
+    fleet.member(Duration::ZERO).acquire().await.unwrap();
+    assert_eq!(fleet.signed(), (4, 2));
+    third.sign_out().await.unwrap();
+    assert_eq!(fleet.signed(), (4, 3));
     assert!(fleet.store.record.lock().unwrap().is_none());
 }
 

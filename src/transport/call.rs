@@ -65,21 +65,22 @@ impl<'c> Call<'c> {
         let (gate, mut lease) = (self.gate(), None);
         let (mut tries, mut replays) = (0, 0);
         loop {
-            let Try { live, attempt, sent_at } = match self.begin(sending, tries)? {
-                Some(begun) => begun,
-                None => {
-                    if let (Some(gate), None) = (gate, &lease) {
-                        lease = Some(self.gated("waiting for the company", gate.enter(self.operation)).await?);
+            let Try { live, attempt, sent_at } =
+                match self.begin(sending, tries).map_err(|error| self.given_up(error))? {
+                    Some(begun) => begun,
+                    None => {
+                        if let (Some(gate), None) = (gate, &lease) {
+                            lease = Some(self.gated("waiting for the company", gate.enter(self.operation)).await?);
+                        }
+                        let admitted = match gate {
+                            Some(gate) => Box::pin(self.admit_behind(gate, tries > 0 || replays > 0, sending)).await,
+                            None => self.admit(sending).await,
+                        };
+                        let (request, admitted) = admitted.map_err(|error| self.given_up(error))?;
+                        let now = self.shared.wire.clock().now_millis();
+                        self.send(request, admitted, tries, self.left(), now).map_err(|error| self.given_up(error))?
                     }
-                    let admitted = match gate {
-                        Some(gate) => Box::pin(self.admit_behind(gate, tries > 0 || replays > 0, sending)).await,
-                        None => self.admit(sending).await,
-                    };
-                    let (request, admitted) = admitted.map_err(|error| self.given_up(error))?;
-                    let now = self.shared.wire.clock().now_millis();
-                    self.send(request, admitted, tries, self.left(), now)?
-                }
-            };
+                };
             tries += 1;
             let can_repeat = sending.can_repeat();
             let failure = match attempt.await {
@@ -246,10 +247,10 @@ impl<'c> Call<'c> {
             Failure::Broken { fate, .. } => (*fate, None),
             Failure::TimedOut(_) => (Fate::Unknown, None),
             // Whether it was done stands in an answer that cannot be read. Another try would most likely get the same.
-            Failure::Unreadable(_) if !self.operation.replay_safe => (Fate::Unknown, None),
-            Failure::Refused { .. } | Failure::Unreadable(_) => {
-                return Err(self.error(failure, live));
-            }
+            Failure::Unreadable(_) if !self.operation.replay_safe || self.operation.keyed => (Fate::Unknown, None),
+            // The vendor's word on the call, where what comes before it was no hindrance.
+            Failure::Refused { class: Class::Other, .. } => return Err(self.error(failure, live)),
+            Failure::Refused { .. } | Failure::Unreadable(_) => return Err(self.given_up(self.error(failure, live))),
         };
         // The vendor's limits are what they are; only what may be an outage is paid for.
         let is_limit = matches!(failure, Failure::Refused { class: Class::RateLimited, .. });
@@ -275,7 +276,7 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// There will be no other try. With an idempotent key there may have been several, one of which the vendor may have acted on.
+    /// What ends the call. With an idempotent key there may have been several tries, and the vendor may have acted on one of them.
     fn given_up(&self, error: Error) -> Error {
         if self.operation.keyed && self.unknown { self.ambiguous(error) } else { error }
     }

@@ -63,7 +63,7 @@ pub trait Gate: Send + Sync {
     fn enter(&self, operation: &'static Operation) -> Pending<'_, Lease>;
 
     /// Whether the call may still be sent: asked before each try, for what was true on entering may have passed. `again`: time has gone by since it
-    /// entered, for it has been tried, or had to wait for a session.
+    /// entered, for it has been tried, or had to wait for something, such as a session.
     ///
     /// # Errors
     /// Why not; nothing is sent then.

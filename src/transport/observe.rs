@@ -8,7 +8,9 @@ use crate::table::Operation;
 /// Is told of every request, those that sign in included, and of the waits between them. It is called on the path of the calls: it should
 /// count, and return.
 ///
-/// Nothing that it is told holds a secret. Spans and events for logs are there without it, by `tracing`, with OpenTelemetry's names.
+/// Nothing that it is told holds a secret. Spans for logs are there without it, by `tracing`, with OpenTelemetry's names: `call` (the operation) and in it
+/// `attempt` (one request, at the level of debug), `wait` and `sign_in` (why). The `reason` of a `wait` is one of `backing off`, `waiting for a limit`,
+/// `waiting for a place`, `waiting for the sign-in`, `waiting for the company`, `asking for the company` and `asking for a share of the limits`.
 pub trait Observer: fmt::Debug + Send + Sync {
     /// A request was sent, and this came back: the status if there was one, and why it counts as failed if it does, in one word
     /// (`dead-session`, `rate-limited`, `timed-out`, ...). `took` is from sending to the end of the answer.
@@ -41,8 +43,8 @@ pub enum Waited {
 impl Waited {
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::BackOff => "back-off",
-            Self::Limit => "a limit",
+            Self::BackOff => "backing off",
+            Self::Limit => "waiting for a limit",
         }
     }
 }

@@ -87,7 +87,7 @@ impl Response {
         // The keys of a map are the vendor's words.
         let operation = self.operation.id;
         let misfit = Error::Decode { operation, path: self.hide.in_text(path), detail };
-        if self.operation.replay_safe || self.is_json() {
+        if (self.operation.replay_safe && !self.operation.keyed) || self.is_json() {
             return misfit;
         }
         // What is no JSON at all, such as half of one, is not the vendor's word that the call was done.

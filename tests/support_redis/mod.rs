@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -58,33 +58,19 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let mut started = started.unwrap_or_else(|error| {
+        let started = started.unwrap_or_else(|error| {
             panic!("these tests need redis-server (Debian: apt-get install redis-server): {error}")
         });
+        let started = self.running.insert(started);
         let end = Instant::now() + Duration::from_secs(20);
-        while !self.is_there() {
+        while !is_there(self.port, &self.directory) {
             if started.try_wait().unwrap().is_some() {
                 return false;
             }
             assert!(Instant::now() < end, "redis-server does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
-        self.running = Some(started);
         true
-    }
-
-    /// Whether it is this one that answers at the port.
-    fn is_there(&self) -> bool {
-        let ask = || {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-            stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-            stream.write_all(b"CONFIG GET dir\r\n")?;
-            let mut bytes = [0; 1024];
-            let read = stream.read(&mut bytes)?;
-            std::io::Result::Ok(String::from_utf8_lossy(&bytes[..read]).into_owned())
-        };
-        let name = self.directory.file_name().unwrap().to_string_lossy();
-        ask().is_ok_and(|answer| answer.contains(&*name))
     }
 
     pub fn stop(&mut self) {
@@ -119,6 +105,20 @@ impl Server {
         });
         Monitor { stream, heard }
     }
+}
+
+/// Whether it is the Redis of this directory that answers at the port.
+fn is_there(port: u16, directory: &Path) -> bool {
+    let ask = || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(b"CONFIG GET dir\r\n")?;
+        let mut bytes = [0; 1024];
+        let read = stream.read(&mut bytes)?;
+        std::io::Result::Ok(String::from_utf8_lossy(&bytes[..read]).into_owned())
+    };
+    let name = directory.file_name().unwrap().to_string_lossy();
+    ask().is_ok_and(|answer| answer.trim_end().ends_with(&*name))
 }
 
 impl Drop for Server {

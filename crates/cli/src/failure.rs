@@ -145,7 +145,9 @@ fn hint(error: &Error) -> Cow<'static, str> {
         }
         "timeout" => "the vendor is slow or the network is: try again later",
         "store" => "mend the store that LEDGERKEY_STORE names, or name another",
-        "ambiguous" => "list what is there at the vendor, and send it again only if it is not",
+        "ambiguous" => {
+            "list what is there at the vendor, and send it again only if it is not; or, where it has one, with the same idempotent key"
+        }
         "vendor" if (300..400).contains(&status) => {
             "the address answers with a redirect, which is never followed: check LEDGERKEY_BILL_URL, LEDGERKEY_BILL_V2_URL or LEDGERKEY_BEZALA_URL"
         }

@@ -107,18 +107,26 @@ fn of_ten_runs_some_may_be_killed() {
         for number in 0..4 {
             let wait = Duration::from_micros(dice.hash_one(number) % 60_000);
             std::thread::sleep(wait);
-            after.push(wait);
-            let mut killed = runs.swap_remove(usize::try_from(dice.hash_one(wait) % 6).unwrap());
+            let which = usize::try_from(dice.hash_one(wait) % 6).unwrap();
+            after.push((wait, which));
+            let mut killed = runs.swap_remove(which);
             let _ = killed.kill();
             killed.wait().unwrap();
         }
         for run in runs {
             let done = run.wait_with_output().unwrap();
-            assert!(done.status.success() && done.stderr.is_empty(), "round {round}, kills {after:?} apart: {done:?}");
+            assert!(
+                done.status.success() && done.stderr.is_empty(),
+                "round {round}, killed after and which {after:?}: {done:?}"
+            );
         }
         let left = kept(&directory.file());
         vendors.run(&LIST).answered();
-        assert_eq!((left.len(), &left), (1, &kept(&directory.file())), "round {round}, kills {after:?} apart");
+        assert_eq!(
+            (left.len(), &left),
+            (1, &kept(&directory.file())),
+            "round {round}, killed after and which {after:?}"
+        );
     }
 }
 
@@ -138,9 +146,10 @@ fn a_disk_that_takes_no_more_loses_nothing() {
         full.output().unwrap()
     };
     // One that needs a session of its own has it, uses it and ends it.
-    let done = on_a_full_disk(&["call", "bezala", "listAccounts"]);
+    let done = on_a_full_disk(&["call", "bill", "listVendors", "--way", "sync-token"]);
     let told = String::from_utf8(done.stderr).unwrap();
     assert!(done.status.success() && told.contains("could not be kept"), "{told}");
+    assert_eq!((vendors.sandbox.sign_ins(), vendors.sandbox.acted("logout")), (2, 1));
     assert_eq!(fs::read(directory.file()).unwrap(), before);
     let sign_ins = vendors.sandbox.sign_ins();
     let done = on_a_full_disk(&LIST);

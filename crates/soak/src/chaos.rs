@@ -112,10 +112,10 @@ async fn happen(stage: &Stage, dice: &mut StdRng, events: &mut Events) {
         _ => {
             let _alone = stage.outside.write().await;
             let company = stage.companies[dice.random_range(0..2)];
-            if lock(&stage.reads).switch() {
-                stage.sandbox.switch_bezala_company(None, company);
-                events.outside_switches += 1;
-            }
+            let mut switches = lock(&stage.switches);
+            switches.push(company);
+            stage.sandbox.switch_bezala_company(None, company);
+            events.outside_switches += 1;
         }
     }
     // A refusal of the credentials that a fault made up would be remembered for an hour; somebody has looked, and it was none.

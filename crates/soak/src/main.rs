@@ -73,11 +73,16 @@ async fn soak(options: &Options) -> Result<Vec<String>, String> {
     let stage = Arc::new(Stage::set(options).await?);
     let tally = Arc::new(Tally::default());
     let chaos = tokio::spawn(chaos::run(stage.clone(), tally.clone(), options.clone()));
-    let tasks: Vec<_> = (0..options.tasks)
-        .map(|task| tokio::spawn(work::run(stage.clone(), tally.clone(), options.clone(), task)))
-        .collect();
-    for task in tasks {
-        task.await.map_err(|error| error.to_string())?;
+    let mut number = 0;
+    // Of those that were under way when the last was begun, some may have been turned away.
+    while tally.counted() < options.calls {
+        let numbers = number..number + options.tasks;
+        number = numbers.end;
+        let tasks: Vec<_> =
+            numbers.map(|task| tokio::spawn(work::run(stage.clone(), tally.clone(), options.clone(), task))).collect();
+        for task in tasks {
+            task.await.map_err(|error| error.to_string())?;
+        }
     }
     let events = chaos.await.map_err(|error| error.to_string())?;
     let findings = verdict::judge(&stage, &tally, &events, options).await?;

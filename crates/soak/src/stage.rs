@@ -28,33 +28,10 @@ pub(crate) struct Stage {
     /// Writes at Bezala hold it for reading, who switches from outside for writing: the moment between the guard's question and the write
     /// cannot be guarded by anyone, so nothing is switched there.
     pub(crate) outside: RwLock<()>,
-    pub(crate) reads: Mutex<Reads>,
+    /// The companies that were selected from outside, one after the other.
+    pub(crate) switches: Mutex<Vec<i64>>,
     /// A row of each company's books that no other company has.
     pub(crate) marks: [i64; 2],
-}
-
-/// The reads of books that are under way. Where one company was selected from outside during a read, and the first one again before it had ended,
-/// nobody can tell; so nothing is switched while one is under way that began before the last switch.
-#[derive(Debug, Default)]
-pub(crate) struct Reads {
-    since: Arc<()>,
-    before: Arc<()>,
-}
-
-impl Reads {
-    /// A read is under way until this is dropped.
-    pub(crate) fn begin(&self) -> Arc<()> {
-        self.since.clone()
-    }
-
-    /// Whether the company may be switched from outside; it counts as switched then.
-    pub(crate) fn switch(&mut self) -> bool {
-        let may = Arc::strong_count(&self.before) == 1;
-        if may {
-            self.before = std::mem::take(&mut self.since);
-        }
-        may
-    }
 }
 
 /// What the observer saw.
@@ -136,7 +113,7 @@ impl Stage {
             sandbox,
             counts,
             outside: RwLock::default(),
-            reads: Mutex::default(),
+            switches: Mutex::default(),
         })
     }
 

@@ -29,7 +29,7 @@ pub(crate) enum Made {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     begun: AtomicU64,
-    /// Calls that ended with a refusal of the credentials, most of them one that was remembered: nothing was sent, so they are not what was asked for.
+    /// Calls that ended with a refusal of the credentials. For most of them, where one was remembered, nothing was sent: they are not what was asked for.
     turned_away: AtomicU64,
     names: AtomicU64,
     outcomes: Mutex<BTreeMap<&'static str, u64>>,
@@ -44,17 +44,21 @@ pub(crate) struct Tally {
 impl Tally {
     /// Whether another call is to be made; it counts as begun then.
     pub(crate) fn begin(&self, options: &Options) -> bool {
-        self.begun.fetch_add(1, Ordering::Relaxed) < options.calls + self.turned_away.load(Ordering::Relaxed)
+        let may = self.begun.fetch_add(1, Ordering::SeqCst) < options.calls + self.turned_away.load(Ordering::SeqCst);
+        if !may {
+            self.begun.fetch_sub(1, Ordering::SeqCst);
+        }
+        may
     }
 
     /// How many calls have been begun, those that were turned away among them.
     pub(crate) fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
+        self.begun.load(Ordering::SeqCst)
     }
 
     /// The same without those.
     pub(crate) fn counted(&self) -> u64 {
-        self.begun().saturating_sub(self.turned_away.load(Ordering::Relaxed))
+        self.begun().saturating_sub(self.turned_away.load(Ordering::SeqCst))
     }
 
     /// A name that nothing else has.
@@ -65,7 +69,7 @@ impl Tally {
     pub(crate) fn ended(&self, outcome: &Result<(), Error>) {
         let kind = kind(outcome);
         if matches!(kind, "locked-out" | "sign-in-rejected") {
-            self.turned_away.fetch_add(1, Ordering::Relaxed);
+            self.turned_away.fetch_add(1, Ordering::SeqCst);
         }
         *lock(&self.outcomes).entry(kind).or_default() += 1;
     }
