@@ -237,6 +237,8 @@ pub struct Refusal {
     pub problems: Vec<Problem>,
     /// The role that the call needs, where the spec says and the vendor refused for want of rights.
     pub needs_role: Option<&'static str>,
+    /// Whether a page was in the answer's place, as proxies and gateways have it: then the vendor has perhaps not been asked.
+    pub page: bool,
 }
 
 impl Refusal {
@@ -249,6 +251,9 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HTTP {}", self.status)?;
+        if self.page {
+            f.write_str("; a page, as of a proxy, and not the vendor's words")?;
+        }
         for problem in &self.problems {
             write!(f, "; {problem}")?;
         }

@@ -159,6 +159,8 @@ async fn a_sign_in_that_gets_no_session_says_so_and_nothing_is_called() {
             let status = error.refusal().map(|refusal| refusal.status);
             let expected = match (row.0, *name, status) {
                 ("bill-v2", "v2 envelope", _) | ("bill" | "bill-partner", "v3 array", _) => "sign-in-rejected",
+                // A page is somebody else's, and says nothing of the credentials.
+                (_, "refused by html", _) => "vendor",
                 (_, _, Some(400)) => "sign-in-rejected",
                 (_, _, Some(_)) => "vendor",
                 _ => "decode",

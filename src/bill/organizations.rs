@@ -20,8 +20,8 @@ use crate::session::pool::{Census, Pool};
 /// remembered for its organization, as long as [`Policy::hold_off`](crate::client::Policy::hold_off) says, and the others go on.
 ///
 /// At most [`capacity`](Self::capacity) sessions are live. With one more, the one that was used longest ago is signed out in the
-/// background; not one with a call under way or one that is [kept warm](Organization::keep_warm), so that the bound is exceeded while
-/// there are only such. Where sessions are kept in a store it is let go and not signed out, for others may be using it.
+/// background; not one with a call under way or one that is [kept warm](Organization::keep_warm), so that the bound is exceeded
+/// where there are only such, until the next sign-in: only then is it looked at. Where sessions are kept in a store it is let go and not signed out, for others may be using it.
 #[derive(Clone)]
 pub struct Organizations(Arc<Shared>);
 
@@ -123,7 +123,8 @@ impl Organizations {
         census
     }
 
-    /// Ends all live sessions at BILL, a few at a time, and forgets the refusals. The value stays usable.
+    /// Ends the session of each member that is remembered at BILL, a few at a time, and forgets the refusals. The value stays usable. Where sessions are
+    /// kept in a store, those are ended that others have made or use as well.
     ///
     /// # Errors
     /// The first that a sign-out met; the others have been tried all the same.

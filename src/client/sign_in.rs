@@ -89,7 +89,8 @@ impl OneCall {
 }
 
 /// What a failure of the call that signs in by this way means. A refusal is one of the credentials, wherever the vendor says why; BILL's v2 says
-/// so inside a 200. Without a word it has to be a status that means the credentials: a redirect, a wrong path or a fault of the server does not.
+/// so inside a 200. Without a word it has to be a status that means the credentials: a redirect, a wrong path or a fault of the server does not, and neither does
+/// a page.
 pub fn rejected(way: &'static Way, error: Error) -> Error {
     match error {
         Error::Vendor { refusal, .. } if is_of_credentials(&refusal) => {
@@ -101,7 +102,8 @@ pub fn rejected(way: &'static Way, error: Error) -> Error {
 
 fn is_of_credentials(refusal: &Refusal) -> bool {
     match refusal.status {
-        400 | 401 | 403 | 422 => true,
+        // A proxy's page is not the vendor's word on them.
+        400 | 401 | 403 | 422 => !refusal.page,
         200..300 | 402..500 => refusal.codes().next().is_some(),
         _ => false,
     }

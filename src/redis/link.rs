@@ -140,9 +140,15 @@ impl Link {
             (ErrorKind::AuthenticationFailed, _) => {
                 StoreError::Unavailable(format!("Redis at {place} does not accept this user and password"))
             }
-            (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
+            (_, Some("NOAUTH")) => StoreError::Unusable(format!(
+                "Redis at {place} wants a password: give it as redis://USER:PASSWORD@HOST:PORT/DB"
+            )),
+            (_, Some("WRONGPASS")) => {
                 StoreError::Unusable(format!("Redis at {place} does not accept this user and password"))
             }
+            (_, Some("NOPERM")) => StoreError::Unusable(format!(
+                "Redis at {place} does not let this user do what it takes: all of what the scripts do, on the keys that begin with ledgerkey:"
+            )),
             _ if error.is_timeout() => StoreError::Unavailable(format!("Redis at {place} did not answer in time")),
             (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) => {
                 StoreError::Unavailable(format!("Redis at {place} answered something unknown"))
@@ -163,7 +169,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Pause after a failure, in which nothing is asked: a Redis that is away must not slow every call down.
 const PAUSE: Duration = Duration::from_millis(500);
 
-const FORM: &str = "the address of Redis must be redis://HOST:PORT/DB";
+const FORM: &str = "the address of Redis must be redis://HOST:PORT/DB, or redis://USER:PASSWORD@HOST:PORT/DB";
 
 #[cfg(test)]
 mod tests {

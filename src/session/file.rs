@@ -37,7 +37,7 @@ impl FileStore {
     /// `path` is a symbolic link, it is the file that it leads to.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { path: fs::canonicalize(&path).unwrap_or(path).into() }
+        Self { path: led_to(path).into() }
     }
 
     /// Reads the profile; an empty one if there is none or it is damaged.
@@ -59,6 +59,10 @@ impl FileStore {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| self.failed("cannot be read", &error))?;
         let text = String::from_utf8_lossy(&bytes);
+        #[cfg(unix)]
+        if text.trim().is_empty() || is_of_ours(&text) {
+            self.check_mode(&file)?;
+        }
         match serde_json::from_str::<Profile>(&text) {
             Ok(profile) if profile.format > FORMAT => Err(StoreError::Unusable(format!(
                 "{} is of format {}, and this version knows {FORMAT}: update, or name another file",
@@ -67,7 +71,7 @@ impl FileStore {
             ))),
             Ok(profile) => Ok(profile),
             Err(_) if text.trim().is_empty() => Ok(Profile::default()),
-            Err(_) if BEGINNING.starts_with(&*text) || text.starts_with(BEGINNING) => {
+            Err(_) if is_of_ours(&text) => {
                 tracing::warn!(path = %self.path.display(), "the file of sessions is damaged; its sessions are not used");
                 Ok(Profile::default())
             }
@@ -80,17 +84,26 @@ impl FileStore {
         }
     }
 
-    /// Refuses a file that others could have written or could read.
+    /// Refuses a file that somebody else could have written.
     #[cfg(unix)]
     fn check_owner(&self, file: &File) -> Result<(), StoreError> {
         use std::os::unix::fs::MetadataExt as _;
         let metadata = file.metadata().map_err(|error| self.failed("cannot be looked at", &error))?;
-        let refuse = |what: &str| Err(StoreError::Unusable(format!("{} {what}", self.path.display())));
         if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return refuse("belongs to another user: its sessions are not used");
+            let words = format!("{} belongs to another user: its sessions are not used", self.path.display());
+            return Err(StoreError::Unusable(words));
         }
+        Ok(())
+    }
+
+    /// Refuses a store that others could have written or could have read. What is no store is none of ours to protect.
+    #[cfg(unix)]
+    fn check_mode(&self, file: &File) -> Result<(), StoreError> {
+        use std::os::unix::fs::MetadataExt as _;
+        let metadata = file.metadata().map_err(|error| self.failed("cannot be looked at", &error))?;
         if metadata.mode() & 0o077 != 0 {
-            return refuse("can be read or written by others: run `chmod 600` on it, and sign out what it holds");
+            let words = "can be read or written by others: run `chmod 600` on it, and sign out what it holds";
+            return Err(StoreError::Unusable(format!("{} {words}", self.path.display())));
         }
         Ok(())
     }
@@ -174,6 +187,27 @@ impl FileStore {
             done.unwrap_or_else(|_| Err(StoreError::Unavailable("the file store was torn down".into())))
         })
     }
+}
+
+/// Whether it begins as a store does, or is the beginning of one.
+fn is_of_ours(text: &str) -> bool {
+    BEGINNING.starts_with(text) || text.starts_with(BEGINNING)
+}
+
+/// The file that this leads to, by symbolic links; also where there is none yet.
+fn led_to(path: PathBuf) -> PathBuf {
+    if let Ok(path) = fs::canonicalize(&path) {
+        return path;
+    }
+    let mut end = path.clone();
+    // As many as Linux follows.
+    for _ in 0..40 {
+        match fs::read_link(&end) {
+            Ok(next) => end = end.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => return end,
+        }
+    }
+    path
 }
 
 #[cfg(unix)]

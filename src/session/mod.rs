@@ -83,9 +83,9 @@ pub struct SessionPolicy {
     /// The longest such pause. Default 2 min: of the 200 sign-ins an hour that BILL allows, an outage then costs 120 at four tries each.
     pub longest_pause: Duration,
     /// How long to wait for somebody else who is signing in and shares the store, before those who wait choose another among them, who signs in all
-    /// the same; and again for that one. Default 150 s: half of what a call may take ([`Policy::call`](crate::client::Policy::call)), so that those
-    /// who wait for one that stands still are served; but for clients with a shorter limit no less than 40 s, which is longer than a sign-in
-    /// takes and than a dead process keeps its turn.
+    /// the same; and again for that one. Whoever stood still is waited for 5 s the next time. Default 150 s: half of what a call may take
+    /// ([`Policy::call`](crate::client::Policy::call)), so that those who wait for one that stands still are served; but for clients with a shorter
+    /// limit no less than 40 s, which is longer than a sign-in takes and than a dead process keeps its turn.
     pub longest_lease: Duration,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -41,6 +41,8 @@ struct Kept {
     away: Away,
     /// The id of the last session that could not be put there, as far as is known.
     lost: Mutex<Option<String>>,
+    /// Whoever has the first turn stood still the last time that it was waited for.
+    stuck: AtomicBool,
     /// When a session was last made without the store, in milliseconds of the monotonic clock, and one more; 0 is never.
     alone: AtomicU64,
 }
@@ -51,6 +53,9 @@ const BETWEEN_LONE_SIGN_INS: Duration = Duration::from_secs(60);
 
 /// How often whoever waits for the right to sign in looks whether there is a session.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// How long to wait for one that stood still the last time: longer than a sign-in takes as a rule.
+const FOR_ONE_THAT_STOOD_STILL: Duration = Duration::from_secs(5);
 
 /// To put a session into the store takes some milliseconds, and those who want it wait for that.
 const LONGEST_SAVE: Duration = Duration::from_secs(5);
@@ -108,13 +113,20 @@ async fn share(shared: &Arc<Shared>, kept: &Kept) -> Result<Result<Renewed, Erro
     }
     let mut turn = 1;
     let _lease = loop {
-        match kept.turn(shared, &kept.of_turn(turn)).await? {
+        let longest = shared.terms.policy.longest_lease;
+        let is_stuck = turn == 1 && kept.stuck.load(Ordering::Relaxed);
+        let longest = if is_stuck { longest.min(FOR_ONE_THAT_STOOD_STILL) } else { longest };
+        match kept.turn(shared, &kept.of_turn(turn), longest).await? {
             Turn::Mine(lease) => break lease,
             Turn::Made(renewed) => return Ok(Ok(renewed)),
             // Those who have waited so long have most likely waited together, and are not to make a session each.
-            Turn::TooLong => turn += 1,
+            Turn::TooLong => {
+                kept.stuck.fetch_or(turn == 1, Ordering::Relaxed);
+                turn += 1;
+            }
         }
     };
+    kept.stuck.fetch_and(turn != 1, Ordering::Relaxed);
     // Who held the lease before has made one, most likely.
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
@@ -153,9 +165,9 @@ impl Kept {
     }
 
     /// Waits for the right to sign in, or for the session of whoever has signed in.
-    async fn turn(&self, shared: &Shared, identity: &Identity) -> Result<Turn, StoreError> {
-        let longest = shared.terms.policy.longest_lease;
+    async fn turn(&self, shared: &Shared, identity: &Identity, longest: Duration) -> Result<Turn, StoreError> {
         let (mut over, mut lease) = (shared.clock.limit(longest), self.store.lease(identity));
+        let mut looks = 0;
         loop {
             let mut look = pin!(async {
                 shared.clock.limit(BETWEEN_LOOKS).await;
@@ -165,7 +177,12 @@ impl Kept {
                 Either::Left((lease, _)) => return lease.map(Turn::Mine),
                 Either::Right((Either::Right((Ok(Some(renewed)), _)), _)) => return Ok(Turn::Made(renewed)),
                 // Where the store is away, waiting for the lease comes to an end too.
-                Either::Right((Either::Right(_), _)) => {}
+                Either::Right((Either::Right(_), _)) => {
+                    looks += 1;
+                    if looks == 1 {
+                        tracing::info!(way = self.identity.way, "waiting for somebody else who is signing in");
+                    }
+                }
                 Either::Right((Either::Left(_), _)) => {
                     tracing::warn!(
                         way = self.identity.way,
@@ -254,6 +271,7 @@ impl Keeper {
             told: AtomicU64::new(0),
             away: Away::new("the session store failed; going on without it", "the session store is back"),
             lost: Mutex::default(),
+            stuck: AtomicBool::new(false),
             alone: AtomicU64::new(0),
         }))
     }

@@ -156,6 +156,14 @@ async fn those_who_wait_for_one_that_stands_still_choose_one_among_them() {
     let began = Instant::now();
     assert!(fleet.member(Duration::ZERO).acquire().await.unwrap().stored);
     assert_eq!(began.elapsed(), Duration::ZERO);
+    // And when that one has died, those who know who stands still do not wait for it as long again.
+    let generation = members[0].at_hand().unwrap().generation;
+    members.iter().for_each(|member| member.reject(generation));
+    let served = join_all(members.iter().map(Session::acquire)).await;
+    let ids: Vec<_> = served.into_iter().map(|live| live.unwrap().id.clone().unwrap()).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert_eq!(fleet.signed(), (2, 0));
+    assert!(began.elapsed() <= Duration::from_secs(5 + 2) + LOOK, "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -79,8 +79,9 @@ pub(crate) fn classify(answers: &Answers, answer: Answer, status: u16, body: &[u
             Some(_) => {}
         }
     }
-    let refusal =
-        Refusal { status, problems: json.map(|json| problems(answers, &json)).unwrap_or_default(), needs_role: None };
+    let page = json.is_none() && first_byte(body) == Some(b'<');
+    let problems = json.map(|json| problems(answers, &json)).unwrap_or_default();
+    let refusal = Refusal { status, problems, needs_role: None, page };
     Verdict::Refused(class(answers, &refusal), refusal)
 }
 
@@ -88,13 +89,13 @@ pub(crate) fn classify(answers: &Answers, answer: Answer, status: u16, body: &[u
 /// and BILL has been seen to refuse inside a 200 (observed by integrators). Only the first byte is looked at: a body that begins as the
 /// answer does is not read here, but where it is decoded.
 fn behind_success(answers: &Answers, answer: Answer, status: u16, body: &[u8]) -> Verdict {
-    match (body.iter().find(|byte| !byte.is_ascii_whitespace()), answer) {
+    match (first_byte(body), answer) {
         (Some(b'<'), Answer::Json(_) | Answer::None) => {
             Verdict::Unreadable(Mismatch { path: ".".into(), detail: "a page, and not JSON".into() })
         }
         (Some(b'['), answer) if answers.code.is_some() && answers.errors.is_empty() => {
             let problems = serde_json::from_slice(body).map(|json| problems(answers, &json)).unwrap_or_default();
-            let refusal = Refusal { status, problems, needs_role: None };
+            let refusal = Refusal { status, problems, ..Refusal::default() };
             let class = class(answers, &refusal);
             // A list of rows may have codes of its own. Whether it is one shows where it is decoded, unless the code says what to do.
             let is_one = match answer {
@@ -105,6 +106,10 @@ fn behind_success(answers: &Answers, answer: Answer, status: u16, body: &[u8]) -
         }
         _ => Verdict::Success,
     }
+}
+
+fn first_byte(body: &[u8]) -> Option<u8> {
+    body.iter().copied().find(|byte| !byte.is_ascii_whitespace())
 }
 
 /// The refusals that a body carries, in the vendor's own words, or none if it does not look like one.

@@ -104,7 +104,7 @@ impl Response {
         let (answers, operation) = (&self.operation.facts.answers, self.operation.id);
         let Payload::Whole(body) = &self.payload else { return None };
         let problems = problems(answers, &serde_json::from_slice(body).ok()?);
-        let mut refusal = Refusal { status: self.status.as_u16(), problems, needs_role: None };
+        let mut refusal = Refusal { status: self.status.as_u16(), problems, ..Refusal::default() };
         refusal.codes().next()?;
         let class = class(answers, &refusal);
         self.hide.in_refusal(&mut refusal);

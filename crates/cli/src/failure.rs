@@ -157,7 +157,7 @@ fn hint(error: &Error) -> Cow<'static, str> {
         "vendor" if status == 413 => "send less at once",
         // What BILL's pages advise at BDC_1109, to sign in again, was done already.
         "vendor" if status == 401 || code("BDC_1109") => {
-            "the vendor refuses even a session that was just made: check the rights of the user, and that the address and the keys are of one environment"
+            "signing in again does not help: check the rights of the user, and that the address and the keys are of one environment"
         }
         "vendor" if advice.is_some() => return advice.unwrap_or_default().into(),
         "vendor" if status == 404 && is_switch(error) => {
@@ -259,7 +259,7 @@ mod tests {
         );
         assert!(vendor(503, "BDC_9999").starts_with("createBill failed at the vendor: HTTP 503"));
         assert!(vendor(404, "BDC_9999").ends_with("; check the ids in the parameters"));
-        assert!(vendor(401, "BDC_1109").contains("a session that was just made"));
+        assert!(vendor(401, "BDC_1109").contains("signing in again does not help"));
         let rejected = words(&Error::SignInRejected { way: "developer-key", refusal: refused(401, "BDC_1103") });
         assert!(
             rejected.ends_with("; have it switched on, or make another; repeated refusals can lock a login"),

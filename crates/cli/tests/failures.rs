@@ -104,7 +104,7 @@ fn the_vendor_refuses() {
         .failed(4, &["BDC_1205", "check the id and the organization"]);
     vendors.run(&["call", "bill", "createVendor", "--body", "{}"]).failed(4, &["createVendor"]);
     vendors.sandbox.order(Fault::status("listVendors", 401).with_code("BDC_1109").times(2));
-    vendors.run(&LIST).failed(4, &["BDC_1109", "just made"]);
+    vendors.run(&LIST).failed(4, &["BDC_1109", "does not help"]);
     // Words of the vendor's that would drive a terminal do not.
     let refusal = r#"[{"code": "BDC_9999", "message": "two\nlines\u001b[2J"}]"#;
     vendors.sandbox.order(Fault::body("listVendors", 422, "application/json", refusal));

@@ -277,6 +277,12 @@ fn a_store_that_must_not_be_used_is_left_as_it_is() {
         assert_eq!(fs::read_to_string(directory.file()).unwrap(), good);
     }
 
+    // Something else is told to be that, and not to be closed to others.
+    fs::remove_file(directory.file()).unwrap();
+    fs::write(directory.file(), "127.0.0.1 localhost\n").unwrap();
+    fs::set_permissions(directory.file(), fs::Permissions::from_mode(0o644)).unwrap();
+    vendors.run(&LIST).failed(2, &["is something else than a store of sessions"]);
+
     fs::remove_file(directory.file()).unwrap();
     fs::create_dir(directory.file()).unwrap();
     vendors.run(&LIST).failed(2, &["is not a regular file"]);
@@ -287,6 +293,21 @@ fn a_store_that_must_not_be_used_is_left_as_it_is() {
     assert!(made.success());
     vendors.run(&LIST).failed(2, &["is not a regular file"]);
     assert_eq!(vendors.sandbox.sign_ins(), sign_ins, "nothing was sent");
+}
+
+/// As where a service's state is on a disk of its own, and new.
+#[test]
+#[cfg(unix)]
+fn a_link_to_a_file_that_is_not_there_yet_stays_a_link() {
+    let directory = Directory::new();
+    let vendors = directory.vendors();
+    fs::create_dir(directory.0.path().join("disk")).unwrap();
+    std::os::unix::fs::symlink("disk/sessions", directory.file()).unwrap();
+    vendors.run(&LIST).answered();
+    vendors.run(&LIST).answered();
+    assert_eq!(vendors.sandbox.sign_ins(), 1);
+    assert!(fs::symlink_metadata(directory.file()).unwrap().is_symlink());
+    assert_eq!(kept(&directory.0.path().join("disk/sessions")).len(), 1);
 }
 
 #[test]
