@@ -70,7 +70,8 @@ async fn where_no_try_was_answered_for_good_its_fate_is_unknown() {
     // A refusal of the session is no word on the key, and a gateway's page is none either.
     let dead = Reply::json(401, r#"[{"code":"BDC_1109","message":"x"}]"#);
     let page = Reply::text(200, "text/html", "<html>maintenance</html>");
-    for replies in [vec![lost(), dead], vec![lost(), page.clone()], vec![page]] {
+    let barred = Reply::text(403, "text/html", "<html>Forbidden</html>");
+    for replies in [vec![lost(), dead], vec![lost(), barred], vec![lost(), page.clone()], vec![page]] {
         let error = subscribed(replies).await.0.unwrap_err();
         assert_eq!(error.kind(), "ambiguous", "{error}");
     }

@@ -163,7 +163,7 @@ async fn the_places_of_a_killed_process_come_free() {
     let told = other.run("list 5");
     assert_eq!((told.ok, told.sign_ins, told.warnings.len()), (5, 0, 0), "{told:?}");
     // 20 s since they were last kept up, which is done every 6 s; and what a busy machine takes.
-    assert!((13..24).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
+    assert!((10..24).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
 }
 
 #[test]

@@ -59,11 +59,12 @@ impl FileStore {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| self.failed("cannot be read", &error))?;
         let text = String::from_utf8_lossy(&bytes);
+        let profile = serde_json::from_str::<Profile>(&text);
         #[cfg(unix)]
-        if text.trim().is_empty() || is_of_ours(&text) {
+        if profile.is_ok() || text.trim().is_empty() || is_of_ours(&text) {
             self.check_mode(&file)?;
         }
-        match serde_json::from_str::<Profile>(&text) {
+        match profile {
             Ok(profile) if profile.format > FORMAT => Err(StoreError::Unusable(format!(
                 "{} is of format {}, and this version knows {FORMAT}: update, or name another file",
                 self.path.display(),
@@ -96,7 +97,7 @@ impl FileStore {
         Ok(())
     }
 
-    /// Refuses a store that others could have written or could have read. What is no store is none of ours to protect.
+    /// Refuses a store that others could have written or could have read. What is no store is refused for that, and is not ours to protect.
     #[cfg(unix)]
     fn check_mode(&self, file: &File) -> Result<(), StoreError> {
         use std::os::unix::fs::MetadataExt as _;

@@ -83,7 +83,7 @@ pub struct SessionPolicy {
     /// The longest such pause. Default 2 min: of the 200 sign-ins an hour that BILL allows, an outage then costs 120 at four tries each.
     pub longest_pause: Duration,
     /// How long to wait for somebody else who is signing in and shares the store, before those who wait choose another among them, who signs in all
-    /// the same; and again for that one. Whoever stood still is waited for 5 s the next time. Default 150 s: half of what a call may take
+    /// the same; and again for that one. Whoever stood still is waited for 10 s within the next hour. Default 150 s: half of what a call may take
     /// ([`Policy::call`](crate::client::Policy::call)), so that those who wait for one that stands still are served; but for clients with a shorter
     /// limit no less than 40 s, which is longer than a sign-in takes and than a dead process keeps its turn.
     pub longest_lease: Duration,
@@ -297,19 +297,33 @@ impl Session {
             Phase::Live(live) => Some(live),
             Phase::Cold | Phase::Dead | Phase::Refused { .. } => None,
         };
-        let stored = match (renewal::stored(&self.0).await, &own) {
-            (Ok(stored), _) => stored,
-            (Err(_), Some(_)) => None,
-            (Err(error), None) => return Err(Error::Store(error)),
-        };
+        let stored = self.stored_beside(own.as_deref()).await;
         let ended = match &own {
             Some(live) => self.0.end(&live.grant, live.id.as_deref()).await,
             None => Ok(()),
         };
-        // Where one's own has died unnoticed, the others use another by now.
-        match stored.filter(|stored| own.is_none_or(|live| live.id != stored.id)) {
+        match stored? {
             Some(Renewed { grant, id, .. }) => ended.and(self.0.end(&grant, id.as_deref()).await),
             None => ended,
+        }
+    }
+
+    /// What the others use by now, where one's own session has died unnoticed or there is none.
+    async fn stored_beside(&self, own: Option<&Live>) -> Result<Option<Renewed>, Error> {
+        let Some(keeper) = &self.0.keeper else { return Ok(None) };
+        let mut is_alive = false;
+        if let Some(own) = own {
+            match &own.id {
+                // Nobody here is to take it up again.
+                Some(id) if keeper.has(id) => keeper.refused(id),
+                // One that was never kept is nobody else's, and theirs is not ended with it.
+                _ => return Ok(None),
+            }
+            is_alive = !self.0.terms.is_over(own.idle_millis(self.0.clock.now_millis()));
+        }
+        match renewal::stored(&self.0).await {
+            Err(_) if is_alive => Ok(None),
+            found => found.map_err(Error::Store),
         }
     }
 

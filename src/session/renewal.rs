@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -41,8 +41,8 @@ struct Kept {
     away: Away,
     /// The id of the last session that could not be put there, as far as is known.
     lost: Mutex<Option<String>>,
-    /// Whoever has the first turn stood still the last time that it was waited for.
-    stuck: AtomicBool,
+    /// When whoever has the first turn was last found to stand still, in milliseconds of the monotonic clock, and one more; 0 is never.
+    stood_still: AtomicU64,
     /// When a session was last made without the store, in milliseconds of the monotonic clock, and one more; 0 is never.
     alone: AtomicU64,
 }
@@ -54,8 +54,10 @@ const BETWEEN_LONE_SIGN_INS: Duration = Duration::from_secs(60);
 /// How often whoever waits for the right to sign in looks whether there is a session.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// How long to wait for one that stood still the last time: longer than a sign-in takes as a rule.
-const FOR_ONE_THAT_STOOD_STILL: Duration = Duration::from_secs(5);
+/// How long to wait for one that stood still within the last hour: longer than a sign-in takes as a rule.
+const FOR_ONE_THAT_STOOD_STILL: Duration = Duration::from_secs(10);
+
+const AN_HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// To put a session into the store takes some milliseconds, and those who want it wait for that.
 const LONGEST_SAVE: Duration = Duration::from_secs(5);
@@ -113,20 +115,19 @@ async fn share(shared: &Arc<Shared>, kept: &Kept) -> Result<Result<Renewed, Erro
     }
     let mut turn = 1;
     let _lease = loop {
-        let longest = shared.terms.policy.longest_lease;
-        let is_stuck = turn == 1 && kept.stuck.load(Ordering::Relaxed);
-        let longest = if is_stuck { longest.min(FOR_ONE_THAT_STOOD_STILL) } else { longest };
-        match kept.turn(shared, &kept.of_turn(turn), longest).await? {
+        let now = whole_millis(shared.clock.monotonic()) + 1;
+        let waited = kept.turn(shared, &kept.of_turn(turn), kept.patience(shared, turn, now)).await?;
+        if turn == 1 {
+            let stands_still = matches!(waited, Turn::TooLong);
+            kept.stood_still.store(if stands_still { now } else { 0 }, Ordering::Relaxed);
+        }
+        match waited {
             Turn::Mine(lease) => break lease,
             Turn::Made(renewed) => return Ok(Ok(renewed)),
             // Those who have waited so long have most likely waited together, and are not to make a session each.
-            Turn::TooLong => {
-                kept.stuck.fetch_or(turn == 1, Ordering::Relaxed);
-                turn += 1;
-            }
+            Turn::TooLong => turn += 1,
         }
     };
-    kept.stuck.fetch_and(turn != 1, Ordering::Relaxed);
     // Who held the lease before has made one, most likely.
     if let Some(renewed) = kept.find(shared).await? {
         return Ok(Ok(renewed));
@@ -162,6 +163,14 @@ impl Kept {
             identity.way = format!("{}, turn {number}", identity.way);
         }
         identity
+    }
+
+    /// How long to wait for a turn; `now` as `stood_still` has it.
+    fn patience(&self, shared: &Shared, turn: u32, now: u64) -> Duration {
+        let longest = shared.terms.policy.longest_lease;
+        let stood_still = self.stood_still.load(Ordering::Relaxed);
+        let is_known = stood_still != 0 && Duration::from_millis(now.saturating_sub(stood_still)) < AN_HOUR;
+        if turn == 1 && is_known { longest.min(FOR_ONE_THAT_STOOD_STILL) } else { longest }
     }
 
     /// Waits for the right to sign in, or for the session of whoever has signed in.
@@ -271,7 +280,7 @@ impl Keeper {
             told: AtomicU64::new(0),
             away: Away::new("the session store failed; going on without it", "the session store is back"),
             lost: Mutex::default(),
-            stuck: AtomicBool::new(false),
+            stood_still: AtomicU64::new(0),
             alone: AtomicU64::new(0),
         }))
     }

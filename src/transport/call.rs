@@ -249,7 +249,9 @@ impl<'c> Call<'c> {
             // Whether it was done stands in an answer that cannot be read. Another try would most likely get the same.
             Failure::Unreadable(_) if !self.operation.replay_safe || self.operation.keyed => (Fate::Unknown, None),
             // The vendor's word on the call, where what comes before it was no hindrance.
-            Failure::Refused { class: Class::Other, .. } => return Err(self.error(failure, live)),
+            Failure::Refused { class: Class::Other, refusal, .. } if !refusal.page => {
+                return Err(self.error(failure, live));
+            }
             Failure::Refused { .. } | Failure::Unreadable(_) => return Err(self.given_up(self.error(failure, live))),
         };
         // The vendor's limits are what they are; only what may be an outage is paid for.
@@ -368,7 +370,8 @@ impl<'c> Call<'c> {
                 match class {
                     // Where the credential itself goes with each call, a refusal of it is one of signing in.
                     Class::Other | Class::DeadSession
-                        if let Some(way) = way.filter(|way| way.operation.is_none() && refusal.status == 401) =>
+                        if let Some(way) =
+                            way.filter(|way| way.operation.is_none() && refusal.status == 401 && !refusal.page) =>
                     {
                         Error::SignInRejected { way: way.name, refusal }
                     }

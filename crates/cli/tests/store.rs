@@ -258,6 +258,8 @@ fn a_store_that_must_not_be_used_is_left_as_it_is() {
     for (mode, text, words) in [
         (0o644, good.clone(), "chmod 600"),
         (0o660, good.clone(), "chmod 600"),
+        // However it is written.
+        (0o666, format!(" {good}"), "chmod 600"),
         (0o600, good.replace("\"format\":1", "\"format\":99"), "format 99"),
     ] {
         fs::write(directory.file(), &text).unwrap();
