@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledgerkey::session::Session;
 use ledgerkey_sandbox::{Fault, Lock, Moment, Revoke};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -72,7 +73,7 @@ pub(crate) async fn run(stage: Arc<Stage>, tally: Arc<Tally>, options: Options) 
 
 async fn happen(stage: &Stage, dice: &mut StdRng, events: &mut Events) {
     // Somebody has looked after those that were refused, and tells them to try again: else a call in three would only be told of it.
-    stage.organizations.iter().for_each(|organization| organization.session().forget_refusal());
+    stage.sessions().for_each(Session::forget_refusal);
     match dice.random_range(0..100) {
         0..70 => {
             let times = dice.random_range(1..6);
@@ -119,9 +120,7 @@ async fn happen(stage: &Stage, dice: &mut StdRng, events: &mut Events) {
         }
     }
     // A refusal of the credentials that a fault made up would be remembered for an hour; somebody has looked, and it was none.
-    stage.organizations.iter().for_each(|organization| organization.session().forget_refusal());
-    stage.user.session().forget_refusal();
-    stage.partner.session().forget_refusal();
+    stage.sessions().for_each(Session::forget_refusal);
 }
 
 fn fault(dice: &mut StdRng, refusals: &mut u64, times: u64) -> Fault {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ledgerkey::Error;
 use ledgerkey::client::dynamic::Arguments;
 use ledgerkey::client::{ClientInfo as _, Connection};
+use ledgerkey::session::Session;
 use ledgerkey::table::Operation;
 use ledgerkey::{bezala, bill};
 
@@ -145,6 +146,8 @@ pub(crate) async fn judge(
 ) -> Result<Vec<String>, String> {
     let mut findings = Vec::new();
     tally.look(options.calls, stage);
+    // The last calls may have met the last faults.
+    stage.sessions().for_each(Session::forget_refusal);
     let mut there: HashMap<(Made, String), u64> = HashMap::new();
     for (number, organization) in stage.organizations.iter().enumerate() {
         let connection = organization.api().inner().clone();
