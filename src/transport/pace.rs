@@ -191,11 +191,15 @@ impl Gauge {
     fn new(quota: Quota) -> Self {
         match quota {
             Quota::AtOnce(places) => Self::Places(Semaphore::new(places as usize)),
-            Quota::Within { most, per, clock } => Self::Window(Box::new(Counter {
-                window: Mutex::new(Window::new(most, if clock { per } else { counts_for(per) }, clock)),
-                line: tokio::sync::Mutex::default(),
-                in_line: AtomicUsize::new(0),
-            })),
+            Quota::Within { most, per, clock } => {
+                let window = Window::new(most, per, clock);
+                let window = if clock { window } else { window.counting_for(counts_for(per)) };
+                Self::Window(Box::new(Counter {
+                    window: Mutex::new(window),
+                    line: tokio::sync::Mutex::default(),
+                    in_line: AtomicUsize::new(0),
+                }))
+            }
         }
     }
 

@@ -10,6 +10,8 @@ use crate::session::clock::whole_millis;
 pub(crate) struct Window {
     most: u32,
     per: u64,
+    /// For how long a call counts: as long as the vendor's window, or longer.
+    counts: u64,
     clock: bool,
     /// When each counted call was made, oldest first; for a window of the clock only their number matters, and it is kept as such.
     calls: VecDeque<u64>,
@@ -23,7 +25,12 @@ pub(crate) struct Window {
 impl Window {
     pub(crate) fn new(most: u32, per: Duration, clock: bool) -> Self {
         let per = whole_millis(per).max(1);
-        Self { most, per, clock, calls: VecDeque::new(), count: 0, start: 0, closed: 0 }
+        Self { most, per, counts: per, clock, calls: VecDeque::new(), count: 0, start: 0, closed: 0 }
+    }
+
+    /// The same where a call counts for so long, though the vendor's window is not longer for it.
+    pub(crate) fn counting_for(self, counts: Duration) -> Self {
+        Self { counts: whole_millis(counts).max(self.per), ..self }
     }
 
     pub(crate) fn wait(&mut self, now: u64) -> Duration {
@@ -33,10 +40,10 @@ impl Window {
         } else if self.clock {
             self.start + self.per
         } else {
-            self.calls.iter().min().map_or(now, |oldest| oldest + self.per)
+            self.calls.iter().min().map_or(now, |oldest| oldest + self.counts)
         };
         // A clock that went back must not make anyone wait for longer than a window.
-        Duration::from_millis(open.max(self.closed).saturating_sub(now).min(self.per))
+        Duration::from_millis(open.max(self.closed).saturating_sub(now).min(self.counts))
     }
 
     pub(crate) fn spend(&mut self, now: u64) -> bool {
@@ -73,7 +80,7 @@ impl Window {
     /// Forgets what no longer counts.
     fn roll(&mut self, now: u64) {
         if !self.clock {
-            self.calls.retain(|call| *call + self.per > now && *call <= now + self.per);
+            self.calls.retain(|call| *call + self.counts > now && *call <= now + self.counts);
             self.count = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         } else if now < self.start || now - self.start >= self.per {
             let start = now - now % self.per;
@@ -111,6 +118,15 @@ mod tests {
         assert!(window.spend(at(10)) && window.spend(at(30)) && !window.spend(at(69)));
         assert_eq!(window.wait(at(69)), Duration::from_secs(1));
         assert!(window.spend(at(70)) && !window.spend(at(89)) && window.spend(at(90)));
+    }
+
+    #[test]
+    fn a_call_that_counts_for_longer_keeps_no_window_closed_for_longer() {
+        let mut window = Window::new(1, Duration::from_secs(60), false).counting_for(Duration::from_millis(60_250));
+        assert!(window.spend(at(10)) && !window.spend(at(70)));
+        assert_eq!(window.wait(at(70)), Duration::from_millis(250));
+        window.close(at(100), None);
+        assert_eq!(window.wait(at(100)), Duration::from_secs(60));
     }
 
     #[test]
